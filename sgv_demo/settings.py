@@ -1,0 +1,98 @@
+"""Every number and switch an operator may change; the only reader of environment variables.
+
+`SGV_<FIELD NAME>` in upper case overrides a field: `SGV_MAX_SECONDS=600 make demo`.
+"""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from sgv_demo.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits, places and defaults of one process."""
+
+    engine: str = "auto"
+    """Which engine writes: "auto", "measured", "official", … or a name from `python -m sgv_demo engines`."""
+    captioner: str = ""
+    """Hub id or folder of ShareCaptioner-Video; empty: the engine's own."""
+    answerer: str = ""
+    """Hub id or folder of ShareGPT4Video-8B; empty: the engine's own."""
+    quantization: str = "nf4"
+    """nf4, int8 or none."""
+    dtype: str = "auto"
+    """bfloat16, float16, float32 or auto."""
+
+    max_megabytes: int = 2048
+    """Largest file accepted."""
+    max_seconds: float = 2 * 3600
+    """Longest video accepted."""
+    max_pixels: int = 100_000_000
+    """Largest picture accepted, width times height."""
+    max_keyframes: int = 2000
+    """Most keyframes in one run."""
+
+    read_timeout: float = 45.0
+    """Seconds without a single new picture after which reading a file is given up."""
+    reader_memory_mb: int = 1400
+    """Memory that the reading process may use."""
+    reader_threads: int = 2
+    """Decoder threads of the reading process."""
+
+    store_dir: Path = Path("~/.cache/sgv-demo")
+    """Where results are kept."""
+    store_megabytes: int = 2048
+    """Most that results may take on disk; the oldest go first."""
+    state_minutes: int = 120
+    """How long an idle visitor's state is kept in memory."""
+    cache_megabytes: int = 2048
+    """Most that kept question-and-answer prefixes may take in memory."""
+    hub_timeout: float = 3.0
+    """Seconds to wait for the model hub before going on without it."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 7860
+    """Port to listen on; the next free one is taken when it is in use."""
+    max_queue: int = 32
+    """Visitors waiting at most."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Reads `SGV_*` variables.
+
+        Raises:
+            SettingsError: a variable's value has the wrong type, or is negative.
+        """
+        env = os.environ if environ is None else environ
+        kinds = typing.get_type_hints(cls)
+        found: dict[str, object] = {}
+        for spec in fields(cls):
+            name = f"SGV_{spec.name.upper()}"
+            raw = env.get(name, "").strip()
+            if raw:
+                found[spec.name] = _parse(name, raw, kinds[spec.name])
+        if "host" not in found and env.get("SPACE_ID"):
+            found["host"] = "0.0.0.0"
+        return cls(**found)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def store_path(self) -> Path:
+        """`store_dir` with `~` expanded."""
+        return self.store_dir.expanduser()
+
+
+def _parse(name: str, raw: str, kind: type) -> object:
+    try:
+        value = kind(raw)
+    except ValueError as error:
+        raise SettingsError(f"{name}={raw!r} is not a {kind.__name__}; set it to a valid one or unset it.") from error
+    if isinstance(value, (int, float)) and value < 0:
+        raise SettingsError(f"{name}={raw!r} is negative; set it to zero or more.")
+    return value

@@ -1,0 +1,500 @@
+"""The nouns: what a video, a keyframe, a measurement and a caption are, and how events fold into one `Analysis`.
+
+Times are seconds as floats, sizes are pixels as (width, height), pictures are (h, w, 3) uint8 RGB arrays.
+Nothing here imports a model library, a video library or the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture: TypeAlias = NDArray[np.uint8]
+
+CAMERA_WORDS = (
+    "static",
+    "pan left",
+    "pan right",
+    "tilt up",
+    "tilt down",
+    "zoom in",
+    "zoom out",
+    "roll",
+    "shake",
+    "unknown",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a probe tells about a file."""
+
+    path: Path
+    """The file itself."""
+    duration: float
+    """Seconds from the first to the end of the last picture."""
+    fps: float
+    """Pictures a second: the container's average where it is believable, otherwise measured."""
+    size: tuple[int, int]
+    """Displayed (width, height): rotation and pixel aspect applied."""
+    codec: str
+    """FFmpeg's name of the video codec, such as "h264"."""
+    has_audio: bool = False
+    """Whether there is a sound track."""
+    start: float = 0.0
+    """Time of the first picture (3.0 where sound runs for 3 s before any picture)."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: variable frame rate, cut short, damaged pictures skipped, …"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture at its own time."""
+
+    time: float
+    """Seconds on the video's own clock."""
+    image: Picture
+    """(h, w, 3) uint8 RGB, upright, square pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was measured in one still picture."""
+
+    light: float
+    """Mean luma, 0 (black) to 1 (white)."""
+    contrast: float
+    """Standard deviation of the luma, 0 to 0.5."""
+    sharpness: float
+    """Variance of the Laplacian of the 320 px wide grey picture; below about 60 looks soft."""
+    colours: tuple[tuple[str, float], ...]
+    """Named colours with the share of the picture each covers, largest first."""
+    detail: str
+    """Where most edges are: "left", "upper right", "centre", …, or "everywhere"."""
+    text: tuple[str, ...] = ()
+    """Lines of text read, gated by score, in reading order."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMove:
+    """One camera movement inside a gap between keyframes."""
+
+    word: str
+    """One of `CAMERA_WORDS`."""
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds."""
+    amount: float
+    """Size of the movement over its span, in `unit`."""
+    unit: Literal["frame widths", "frame heights", "times", "degrees"]
+    """pan: frame widths · tilt: frame heights · zoom: times larger · roll, shake: degrees or frame widths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Something that moves against the background after the camera is taken out."""
+
+    place: str
+    """Where in the later picture: "left", "upper right", "centre", …"""
+    direction: str
+    """"left", "right", "up", "down", "up and left", …, or "in place"."""
+    speed: float
+    """Frame widths a second."""
+    area: float
+    """Share of the picture, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourChange:
+    """The dominant colour changed between two keyframes."""
+
+    before: str
+    """Name of the colour that lost most area."""
+    after: str
+    """Name of the colour that gained most area."""
+    amount: float
+    """Bhattacharyya distance of the two colour histograms, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured in the gap between two neighbouring keyframes; never guessed."""
+
+    start: float
+    """Seconds: time of the earlier keyframe."""
+    end: float
+    """Seconds: time of the later keyframe."""
+    camera: tuple[str, ...]
+    """Camera words in order; ("unknown",) when it can't be told, ("cut",) when a cut leaves nothing to measure."""
+    moves: tuple[CameraMove, ...] = ()
+    """The same movements with their spans and sizes."""
+    cuts: tuple[float, ...] = ()
+    """Times of hard cuts in (start, end]: the first picture of the new shot."""
+    light: float = 0.0
+    """Change of the mean luma, as a share of full scale: +0.12 is 12 % brighter."""
+    colour: ColourChange | None = None
+    """Set when the colours changed clearly."""
+    moving: tuple[Moving, ...] = ()
+    """Things that move on their own, largest first."""
+    text_appeared: tuple[str, ...] = ()
+    """Lines of text that the later keyframe has and the earlier one hasn't."""
+    text_gone: tuple[str, ...] = ()
+    """Lines of text that the earlier keyframe has and the later one hasn't."""
+    similarity: float | None = None
+    """Similarity of the two keyframes by the embedder that chose them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyframe:
+    """A frame kept for captioning."""
+
+    index: int
+    """0-based among the kept."""
+    frame: Frame
+    """Its picture."""
+    similarity: float | None
+    """To the previous keyframe; None for the first."""
+    stated_time: float
+    """Seconds written into prompts: the real time, or 2 x index under published sampling."""
+    look: Look | None = None
+    """Its measurements, when measuring is on."""
+
+    @property
+    def time(self) -> float:
+        """Seconds on the video's own clock."""
+        return self.frame.time
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframeMark:
+    """A keyframe without its pixels: what an `Analysis` keeps."""
+
+    index: int
+    time: float
+    similarity: float | None
+    stated_time: float
+    look: Look | None = None
+    picture: str | None = None
+    """File name of its picture inside the result's folder, or None when nothing is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sampled time on the similarity curve."""
+
+    time: float
+    """Seconds."""
+    similarity: float | None
+    """To the last kept frame; None for the first and for skipped blank ones."""
+    kept: bool
+    """Whether it became a keyframe."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    """How an engine decodes. Engines ignore what they can't do and say so in their `Trace`."""
+
+    beams: int = 1
+    """1 streams greedily; 3 is the published decoding and arrives whole."""
+    max_new_tokens: int = 1024
+    """Tokens at most per step."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    """Nucleus sampling, only with a temperature above 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """How one piece of text came about: the return value of a `Generation`."""
+
+    prompt: str = ""
+    """The exact prompt; empty for an engine that has none."""
+    token_ids: tuple[int, ...] = ()
+    """New tokens only."""
+    prompt_tokens: int = 0
+    """Positions before the first new token, pictures included."""
+    seconds: float = 0.0
+    """Wall time of the step."""
+    finish: Literal["stop", "length"] = "stop"
+    """"length": cut off at `max_new_tokens`."""
+    picture: Picture | None = None
+    """The picture that the model saw, as it was handed over (composed, resized, padded)."""
+    tiles: tuple[int, int] | None = None
+    """How many tiles (across, down) that picture was cut into."""
+    note: str = ""
+    """What the user should know about this step, such as a retry with a smaller picture."""
+
+
+Generation: TypeAlias = Generator[str, None, Trace]
+"""Text piece by piece; its return value (`trace = yield from …`) says how it was made. Closing it stops the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceMark:
+    """A `Trace` without its pixels: what an `Analysis` keeps."""
+
+    prompt: str = ""
+    new_tokens: int = 0
+    prompt_tokens: int = 0
+    seconds: float = 0.0
+    finish: Literal["stop", "length"] = "stop"
+    tiles: tuple[int, int] | None = None
+    note: str = ""
+    picture: str | None = None
+    """File name, inside the result's folder, of the picture that the model saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One caption: of the first keyframe (start == end), of a pair, or of a whole range (fast mode)."""
+
+    index: int
+    """0-based; in sliding mode caption i belongs to keyframes i-1 and i."""
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds."""
+    text: str
+    evidence: Evidence | None = None
+    """None for the first keyframe and where nothing was measured."""
+    stated_time: float = 0.0
+    """Seconds written into the summary prompt for this caption (see `Keyframe.stated_time`)."""
+    look: Look | None = None
+    """Measurements of the later (or only) keyframe."""
+    trace: TraceMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer."""
+
+    question: str
+    answer: str
+    token_ids: tuple[int, ...] = ()
+    """The answer's generated tokens, so that a cached prefix can be reused exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Who wrote a text: shown with every result."""
+
+    name: str
+    """Registry name, such as "measured" or "sharecaptioner"."""
+    label: str
+    """For people: "Measured, no language model"."""
+    device: str = "CPU"
+    model: str = ""
+    """Hub id or folder name (never a full local path)."""
+    quantization: str = "none"
+    dtype: str = ""
+    licence: str = ""
+    needs_evidence: bool = False
+    """True when the engine writes from measurements and is useless without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """Which frames become keyframes."""
+
+    every: float = 2.0
+    """Seconds between samples."""
+    similarity: Literal["histogram", "clip"] = "histogram"
+    threshold: float | None = None
+    """Keep a sample whose similarity to the last kept is below; None takes the embedder's own."""
+    start: float = 0.0
+    """Seconds."""
+    end: float | None = None
+    """Seconds; None is the end of the video."""
+    maximum: int | None = None
+    """At most so many keyframes: the most different ones stay."""
+    keep_all: bool = False
+    """Every sample becomes a keyframe."""
+    published: bool = False
+    """Frame indices 0, step, 2·step with step = max(1, int(2·fps)); no closing frame; native size."""
+    measure: bool = True
+    """Measure evidence between keyframes."""
+    read_text: bool = True
+    """Read text on keyframes (only with `measure`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOptions:
+    """Everything the user chose for one run; part of a stored result's key."""
+
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    mode: Literal["sliding", "fast"] = "sliding"
+    generation: GenerationOptions = field(default_factory=GenerationOptions)
+    summarize: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that didn't work; everything before it is kept."""
+
+    step: str
+    """"caption 7", "summary", …"""
+    message: str
+    """Cause and remedy, one sentence."""
+    index: int | None = None
+    """Caption index to retry from, or None for the summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The file was probed."""
+
+    info: VideoInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A sample was compared with the last kept frame."""
+
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A keyframe was chosen."""
+
+    keyframe: Keyframe
+    picture: str | None = None
+    """File name in the result's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The gap between two keyframes was measured."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of text of a step that is still running."""
+
+    step: int | Literal["summary"]
+    """Caption index, or "summary"."""
+    text: str
+    start: float = 0.0
+    end: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """A caption is complete."""
+
+    caption: Caption
+    from_store: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summarized:
+    """The summary is complete."""
+
+    text: str
+    levels: int = 1
+    """More than 1 when the captions didn't fit the engine's context and were summarized in segments first."""
+    trace: TraceMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something the user should know, such as keyframes dropped by the maximum."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A step failed or came back blank."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing more will come."""
+
+    seconds: float = 0.0
+
+
+Event: TypeAlias = Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Failed | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One user's state: everything known about one run. Changed by `apply` alone."""
+
+    engine: EngineInfo
+    options: AnalysisOptions
+    video: VideoInfo | None = None
+    samples: tuple[Sample, ...] = ()
+    keyframes: tuple[KeyframeMark, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    captions: tuple[Caption, ...] = ()
+    live: Delta | None = None
+    """The step that is streaming, with all its text so far."""
+    summary: str = ""
+    summary_levels: int = 1
+    summary_trace: TraceMark | None = None
+    notes: tuple[str, ...] = ()
+    failure: Failure | None = None
+    """The last failure, cleared when its step succeeds."""
+    finished: bool = False
+    from_store: bool = False
+    """True when at least one caption was computed earlier."""
+    seconds: float = 0.0
+    key: str = ""
+    """The stored result's key; empty when nothing is stored."""
+
+    def apply(self, event: Event) -> Analysis:
+        """Returns the state after `event`; pure."""
+        match event:
+            case Opened(info):
+                return replace(self, video=info)
+            case Sampled(sample):
+                return replace(self, samples=(*self.samples, sample))
+            case Kept(keyframe, picture):
+                mark = KeyframeMark(
+                    index=keyframe.index,
+                    time=keyframe.time,
+                    similarity=keyframe.similarity,
+                    stated_time=keyframe.stated_time,
+                    look=keyframe.look,
+                    picture=picture,
+                )
+                return replace(self, keyframes=(*self.keyframes, mark))
+            case Measured(evidence):
+                return replace(self, evidence=(*self.evidence, evidence))
+            case Delta(step, text, start, end):
+                before = self.live.text if self.live and self.live.step == step else ""
+                return replace(self, live=Delta(step, before + text, start, end))
+            case Captioned(caption, from_store):
+                kept = tuple(c for c in self.captions if c.index != caption.index)
+                captions = tuple(sorted((*kept, caption), key=lambda c: c.index))
+                failure = None if self.failure and self.failure.index == caption.index else self.failure
+                stored = self.from_store or from_store
+                return replace(self, captions=captions, live=None, failure=failure, from_store=stored)
+            case Summarized(text, levels, trace):
+                failure = None if self.failure and self.failure.index is None else self.failure
+                return replace(
+                    self, summary=text, summary_levels=levels, summary_trace=trace, live=None, failure=failure
+                )
+            case Noted(text):
+                return self if text in self.notes else replace(self, notes=(*self.notes, text))
+            case Failed(failure):
+                return replace(self, failure=failure, live=None)
+            case Finished(seconds):
+                return replace(self, finished=True, live=None, seconds=seconds)
+
+
+Details: TypeAlias = Mapping[str, Any]
+"""Loose facts for JSON and the page, such as an engine's memory figures."""

@@ -1,0 +1,1 @@
+"""The page: layout, handlers that turn events into updates, and pure rendering."""

@@ -1,0 +1,1 @@
+"""Video files: reading, similarity, keyframe selection, measuring, composing pictures."""
