@@ -38,6 +38,10 @@ class Settings:
     max_keyframes: int = 2000
     """Most keyframes in one run."""
 
+    frame_long_side: int = 1280
+    """Pixels: frames are decoded to this long side at most (published sampling uses native size)."""
+    measure_rate: float = 4.0
+    """Frames a second looked at for camera motion and cuts."""
     read_timeout: float = 45.0
     """Seconds without a single new picture after which reading a file is given up."""
     reader_memory_mb: int = 1400
