@@ -170,6 +170,10 @@ class Keyframe:
         """Seconds on the video's own clock."""
         return self.frame.time
 
+    def mark(self, picture: str | None = None) -> KeyframeMark:
+        """The same without pixels; `picture` is the file name under which they were stored."""
+        return KeyframeMark(self.index, self.time, self.similarity, self.stated_time, self.look, picture)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyframeMark:
@@ -295,6 +299,8 @@ class EngineInfo:
     quantization: str = "none"
     dtype: str = ""
     licence: str = ""
+    fingerprint: str = ""
+    """Changes when the weights change; part of a stored result's key."""
     needs_evidence: bool = False
     """True when the engine writes from measurements and is useless without them."""
 
@@ -364,9 +370,9 @@ class Sampled:
 class Kept:
     """A keyframe was chosen."""
 
-    keyframe: Keyframe
-    picture: str | None = None
-    """File name in the result's folder."""
+    mark: KeyframeMark
+    frame: Frame | None = None
+    """Its pixels; None when replayed from the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +419,13 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """What is going on right now, for a status line; replaced by whatever comes next."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A step failed or came back blank."""
 
@@ -426,7 +439,7 @@ class Finished:
     seconds: float = 0.0
 
 
-Event: TypeAlias = Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Failed | Finished
+Event: TypeAlias = Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Working | Failed | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +459,8 @@ class Analysis:
     summary_levels: int = 1
     summary_trace: TraceMark | None = None
     notes: tuple[str, ...] = ()
+    working: str = ""
+    """What is going on right now; empty when nothing is."""
     failure: Failure | None = None
     """The last failure, cleared when its step succeeds."""
     finished: bool = False
@@ -457,20 +472,14 @@ class Analysis:
 
     def apply(self, event: Event) -> Analysis:
         """Returns the state after `event`; pure."""
+        if self.working and not isinstance(event, (Working, Sampled, Noted)):
+            self = replace(self, working="")
         match event:
             case Opened(info):
                 return replace(self, video=info)
             case Sampled(sample):
                 return replace(self, samples=(*self.samples, sample))
-            case Kept(keyframe, picture):
-                mark = KeyframeMark(
-                    index=keyframe.index,
-                    time=keyframe.time,
-                    similarity=keyframe.similarity,
-                    stated_time=keyframe.stated_time,
-                    look=keyframe.look,
-                    picture=picture,
-                )
+            case Kept(mark):
                 return replace(self, keyframes=(*self.keyframes, mark))
             case Measured(evidence):
                 return replace(self, evidence=(*self.evidence, evidence))
@@ -490,6 +499,8 @@ class Analysis:
                 )
             case Noted(text):
                 return self if text in self.notes else replace(self, notes=(*self.notes, text))
+            case Working(text):
+                return replace(self, working=text)
             case Failed(failure):
                 return replace(self, failure=failure, live=None)
             case Finished(seconds):

@@ -17,6 +17,7 @@ from sgv_demo.types import (
     Generation,
     GenerationOptions,
     Keyframe,
+    KeyframeMark,
     Turn,
     VideoInfo,
 )
@@ -29,7 +30,7 @@ class Scene:
     video: VideoInfo
     frames: tuple[Frame, ...] = ()
     """Frames over the chosen range, in time order."""
-    keyframes: tuple[Keyframe, ...] = ()
+    keyframes: tuple[KeyframeMark, ...] = ()
     """Measured keyframes, for an engine with `needs_evidence`."""
     evidence: tuple[Evidence, ...] = ()
     """One for each gap between neighbouring keyframes."""
