@@ -98,9 +98,7 @@ class ClipEmbedder:
         self._tower = tower.eval()
         size, width = tower.config.image_size, tower.config.hidden_size
         if not isinstance(size, int) or not isinstance(width, int):
-            raise EngineError(
-                "The similarity model is not made for square pictures; use openai's CLIP or a copy of it."
-            )
+            raise EngineError("The similarity model is not a CLIP tower for square pictures; use another one.")
         self._size, self._width = size, width
 
     @classmethod
@@ -152,24 +150,18 @@ class ClipEmbedder:
 
 
 def _folder(model: str) -> Path:
-    """Finds `model` on disk, or downloads it when the hub answers within `Settings.hub_timeout` seconds."""
-    import httpx
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    """Finds `model` on disk, or fetches it from the hub, which must answer within `Settings.hub_timeout` seconds."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     if Path(model).expanduser().is_dir():
         return Path(model).expanduser()
     files = ["config.json", "*.safetensors", "pytorch_model*.bin", "*.index.json"]
     try:
-        return Path(snapshot_download(model, allow_patterns=files, local_files_only=True))
+        return Path(snapshot_download(model, allow_patterns=files, etag_timeout=Settings.from_env().hub_timeout))
     except HFValidationError as error:
         raise EngineError(f"{model} is neither a folder nor a name on the model hub; correct it.") from error
-    except LocalEntryNotFoundError:
-        pass
-    try:
-        HfApi().model_info(model, timeout=Settings.from_env().hub_timeout)
-        return Path(snapshot_download(model, allow_patterns=files))
-    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, OSError) as error:
         raise EngineError(
             f"The similarity model {model} is not on this machine and the model hub gave nothing "
             f"({_first_line(error)}); give a folder that holds it, or use the histogram similarity."
