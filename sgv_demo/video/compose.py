@@ -1,0 +1,76 @@
+"""Pictures made of pictures: what the vision-language models were trained to look at.
+
+Every function is pure: (h, w, 3) uint8 RGB arrays in, one such array out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from sgv_demo.types import Picture
+
+
+BAND = 50
+"""Pixels of white between the cells of a grid."""
+GRID_LONG_SIDE = 1920
+"""Pixels: a grid longer than this is scaled down to it."""
+
+
+def published_indices(frame_count: int, n: int) -> list[int]:
+    """Indices of the frames that ShareGPT4Video's published demo looks at: middles of `n` equal segments.
+
+    Args:
+        frame_count: decoded frames in the range, at least 1. Fewer than `n` repeat frames.
+        n: frames wanted, at least 1.
+
+    Raises:
+        ValueError: either is below 1.
+    """
+    if frame_count < 1 or n < 1:
+        raise ValueError(f"published_indices needs frames to choose from, not {frame_count} for {n}")
+    segment = (frame_count - 1) / n
+    return [int(segment / 2) + int(np.round(segment * i)) for i in range(n)]
+
+
+def grid(images: Sequence[Picture]) -> Picture:
+    """Arranges pictures in the square grid that ShareGPT4Video was trained on, as large as it comes.
+
+    The side is ceil(sqrt(n)) cells, filled row by row; white bands of 50 px lie between the cells, none around
+    them, and cells left over are white. Pictures of another size than the first are scaled to the first's.
+
+    Raises:
+        ValueError: there is no picture.
+    """
+    if not images:
+        raise ValueError("a grid needs at least one picture")
+    height, width = images[0].shape[:2]
+    side = math.ceil(math.sqrt(len(images)))
+    bands = BAND * (side - 1)
+    canvas = np.full((side * height + bands, side * width + bands, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        top, left = (i // side) * (height + BAND), (i % side) * (width + BAND)
+        cell = image if image.shape[:2] == (height, width) else resized(image, (width, height))
+        canvas[top : top + height, left : left + width] = cell
+    return canvas
+
+
+def shown_grid(images: Sequence[Picture]) -> Picture:
+    """`grid`, scaled down bilinearly to a long side of 1920 px when it is longer; both sides are truncated.
+
+    Truncating can leave 1919: 2710 x 1590 becomes 1919 x 1126, as in the published code.
+    """
+    whole = grid(images)
+    height, width = whole.shape[:2]
+    if max(height, width) <= GRID_LONG_SIDE:
+        return whole
+    scale = GRID_LONG_SIDE / max(height, width)
+    return resized(whole, (max(int(width * scale), 1), max(int(height * scale), 1)))
+
+
+def resized(image: Picture, size: tuple[int, int]) -> Picture:
+    """Scales to (width, height) with Pillow's bilinear filter."""
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
