@@ -17,7 +17,7 @@ from sgv_demo.engines.streaming import Controls, hold_back, stream_ids, stream_t
 @pytest.fixture(scope="module")
 def model() -> Any:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "vocab_size": 50}
+    sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "vocab_size": 50}
     made: Any = LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, num_key_value_heads=1)).eval()
     made.generation_config = GenerationConfig(do_sample=False, pad_token_id=0)
     return made
