@@ -7,11 +7,16 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
+from sgv_demo.engines.streaming import hold_back
 from sgv_demo.errors import EngineError
 from sgv_demo.prompts import IMAGE, Piece
 
 PICTURE = -200
 """Stands for the picture among token ids; never an id of a vocabulary, so nothing typed or generated can equal it."""
+
+CLEANED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
+"""What transformers 4 loses the spaces of, in this order, for a tokenizer with `clean_up_tokenization_spaces`: the
+published answers were decoded with it, and transformers 5 no longer does it."""
 
 MARKERS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 
@@ -68,9 +73,19 @@ class PromptTokenizer:
             joined += [PICTURE] * (i > 0) + stretch[int(begins) :]
         return joined
 
-    def text(self, ids: Sequence[int]) -> str:
-        """Decoded text without special tokens, blanks at the ends removed."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+    def text(self, ids: Sequence[int], final: bool = True) -> str:
+        """Decoded text without special tokens, blanks at the ends removed.
+
+        Args:
+            ids: an answer's tokens from its first.
+            final: False leaves out the end that later tokens may still change.
+        """
+        raw = str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        patterns = CLEANED if self._tokenizer.clean_up_tokenization_spaces else ()
+        text = raw if final else hold_back(raw, patterns)
+        for pattern in patterns:
+            text = text.replace(pattern, pattern.strip())
+        return text.strip()
 
     def _piece_ids(self, piece: Piece) -> list[int]:
         if piece.ids:
