@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sgv_demo.types import Turn
 
-
 ANSWERER_SYSTEM = (
     "You are a helpful language and vision assistant. You are able to understand the visual content that the user"
     " provides, and assist the user with a variety of tasks using natural language."

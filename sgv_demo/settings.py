@@ -26,6 +26,8 @@ class Settings:
     """Hub id or folder of ShareGPT4Video-8B; empty: the engine's own."""
     quantization: str = "nf4"
     """nf4, int8 or none."""
+    vision: str = "anyres"
+    """What the answerer sees: anyres (all tiles, as trained) or published (base view only)."""
     dtype: str = "auto"
     """bfloat16, float16, float32 or auto."""
 

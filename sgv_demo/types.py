@@ -439,7 +439,9 @@ class Finished:
     seconds: float = 0.0
 
 
-Event: TypeAlias = Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Working | Failed | Finished
+Event: TypeAlias = (
+    Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Working | Failed | Finished
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Scene:
     video: VideoInfo
     frames: tuple[Frame, ...] = ()
     """Frames over the chosen range, in time order."""
+    indices: tuple[int, ...] = ()
+    """Their frame numbers."""
     keyframes: tuple[KeyframeMark, ...] = ()
     """Measured keyframes, for an engine with `needs_evidence`."""
     evidence: tuple[Evidence, ...] = ()

@@ -1,0 +1,91 @@
+"""Questions about a video, one or a conversation of them."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from sgv_demo.asking import prepare_scene
+from sgv_demo.cli.output import loading, print_generation
+from sgv_demo.engines import Scene
+from sgv_demo.engines.registry import load_answerer
+from sgv_demo.errors import EngineError, SgvError
+from sgv_demo.settings import Settings
+from sgv_demo.steps import ask
+from sgv_demo.types import GenerationOptions, Noted, SamplingOptions, Trace, Turn, Working
+
+HELP = "/retry asks the last question again, /undo takes the last turn back, /clear starts over, /quit ends."
+
+
+class Conversation:
+    """Turns about one video."""
+
+    def __init__(self, video: Path, args: Namespace, settings: Settings, options: GenerationOptions) -> None:
+        """Loads the answerer and looks at the video once."""
+        self.options = options
+        self.answerer = load_answerer(settings, progress=loading)
+        sampling = SamplingOptions(start=args.start, end=args.end, published=args.sampling == "published")
+        self.scene = self._look(video, settings, sampling, args.frames)
+        self.history: list[Turn] = []
+
+    def _look(self, video: Path, settings: Settings, sampling: SamplingOptions, frames: int | None) -> Scene:
+        events = prepare_scene(video, self.answerer, settings, sampling, frames=frames)
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as done:
+                return done.value
+            if isinstance(event, (Noted, Working)):
+                print(event.text, file=sys.stderr)
+
+    def ask(self, question: str, *, quiet: bool = False) -> tuple[Turn, Trace]:
+        """Asks, prints the answer as it comes, remembers the turn.
+
+        Raises:
+            EngineError: the engine failed or its answer is blank.
+        """
+        text, trace = print_generation(
+            ask(self.scene, question, self.history, self.answerer, self.options), quiet=quiet
+        )
+        if trace.note:
+            print(f"note: {trace.note}", file=sys.stderr)
+        if not text.strip():
+            raise EngineError("The answer came back blank; ask again or in other words.")
+        turn = Turn(question.strip(), text, trace.token_ids)
+        self.history.append(turn)
+        return turn, trace
+
+    def run(self) -> None:
+        """Reads questions from standard input until it ends."""
+        print(f"{self.answerer.info.label}. {HELP}", file=sys.stderr)
+        while True:
+            try:
+                line = input("> ").strip()
+            except EOFError:
+                return
+            try:
+                if not self._command(line):
+                    return
+            except SgvError as error:
+                print(f"error: {error}", file=sys.stderr)
+            except KeyboardInterrupt:
+                print("\nstopped", file=sys.stderr)
+
+    def _command(self, line: str) -> bool:
+        """Runs one line; returns False at the end of the conversation."""
+        match line:
+            case "/quit" | "/exit":
+                return False
+            case "/clear":
+                self.history.clear()
+            case "/undo":
+                del self.history[-1:]
+            case "/retry":
+                if self.history:
+                    self.ask(self.history.pop().question)
+            case "":
+                pass
+            case _:
+                self.ask(line)
+        return True

@@ -1,0 +1,230 @@
+"""What each command does. Heavy libraries are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, write_json
+from sgv_demo.errors import VideoError
+from sgv_demo.settings import Settings
+from sgv_demo.types import Analysis, AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions
+
+
+def settings_for(args: Namespace) -> Settings:
+    """Environment first, then what the command line says."""
+    settings = Settings.from_env()
+    names = ("engine", "captioner", "answerer", "quantization", "dtype", "vision", "host", "port")
+    given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
+    return replace(settings, **given)
+
+
+def sampling_for(args: Namespace) -> SamplingOptions:
+    """Keyframe options of `keyframes` and `caption`."""
+    return SamplingOptions(
+        every=args.every,
+        similarity=args.similarity,
+        threshold=args.threshold,
+        start=args.start,
+        end=args.end,
+        maximum=args.max,
+        keep_all=args.all,
+        published=args.sampling == "published",
+        measure=not args.no_measure,
+        read_text=not args.no_text,
+    )
+
+
+def generation_for(args: Namespace, default_tokens: int = 2048) -> GenerationOptions:
+    """Decoding options; what a command doesn't offer stays at its default."""
+    return GenerationOptions(
+        beams=getattr(args, "beams", 1),
+        max_new_tokens=args.max_new_tokens or default_tokens,
+        temperature=getattr(args, "temperature", 0.0),
+        top_p=getattr(args, "top_p", 1.0),
+    )
+
+
+def frames(args: Namespace) -> None:
+    """Writes pictures at the wanted times and prints which came."""
+    from PIL import Image
+
+    from sgv_demo.video.reader import open_video
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    wanted = sorted(args.at)
+    found: list[tuple[float, Path]] = []
+    with open_video(args.video, settings_for(args)) as reader:
+        for number, frame in enumerate(reader.near(wanted, long_side=args.long_side, exact=args.exact)):
+            path = args.out / f"frame_{number:04d}_{frame.time:.3f}s.png"
+            Image.fromarray(frame.image).save(path, compress_level=1)
+            found.append((round(frame.time, 6), path))
+        for note in reader.notes:
+            print(f"note: {note}", file=sys.stderr)
+    if not found:
+        raise VideoError("The video has no picture at these times; choose times before its end.")
+    if args.exact:
+        pairs = list(zip(wanted, found, strict=False))
+        if len(pairs) < len(wanted):
+            print(f"note: {len(wanted) - len(pairs)} times lie after the end of the video.", file=sys.stderr)
+    else:
+        pairs = [(time, min(found, key=lambda f, t=time: abs(f[0] - t))) for time in wanted]
+    write_json([{"wanted": time, "time": at, "file": str(path)} for time, (at, path) in pairs], "-")
+
+
+def keyframes(args: Namespace) -> None:
+    """Prints keyframes and what was measured between them."""
+    from sgv_demo.exports import clock, evidence_phrases
+    from sgv_demo.pipeline import find_keyframes
+
+    sampling = sampling_for(args)
+    nobody = EngineInfo("none", "Nothing written")
+    start = Analysis(nobody, AnalysisOptions(sampling))
+    terminal = Terminal(quiet=True)
+    analysis = terminal.fold(find_keyframes(args.video, sampling, settings_for(args)), start)
+    write_json(json_for(analysis, captions=False), args.json)
+    if args.json == "-":
+        return
+    for mark in analysis.keyframes:
+        similarity = "" if mark.similarity is None else f"  similarity {mark.similarity:.3f}"
+        print(f"{mark.index:4d}  {mark.time:8.2f} s{similarity}")
+    for evidence in analysis.evidence:
+        phrases = printable(" · ".join(evidence_phrases(evidence)))
+        print(f"{clock(evidence.start)} → {clock(evidence.end)}  {phrases}")
+
+
+def caption(args: Namespace) -> None:
+    """Captions a video; texts stream to standard output unless JSON goes there."""
+    from sgv_demo import exports
+    from sgv_demo.engines.registry import load_captioner
+    from sgv_demo.pipeline import analyze, fitted
+    from sgv_demo.store import Store
+
+    settings = settings_for(args)
+    captioner = load_captioner(settings, progress=loading)
+    options = fitted(AnalysisOptions(sampling_for(args), args.mode, generation_for(args)), captioner.info)
+    store = Store(settings.store_path, settings.store_megabytes) if args.resume else None
+    terminal = Terminal(quiet=args.json == "-", label=captioner.info.label)
+    start = Analysis(captioner.info, options)
+    events = analyze(args.video, captioner, options, settings, store=store)
+    analysis = start
+    try:
+        for event in events:
+            analysis = analysis.apply(event)
+            terminal.show(event, analysis)
+    finally:
+        terminal.end()
+        events.close()
+        if analysis.captions:
+            write_json(json_for(analysis), args.json)
+            _write(args.vtt, exports.to_vtt(analysis))
+            _write(args.srt, exports.to_srt(analysis))
+            _write(args.markdown, exports.to_markdown(analysis))
+
+
+def summarize(args: Namespace) -> None:
+    """Sums up the captions of a file written by `caption --json`."""
+    from sgv_demo.engines.registry import load_captioner
+    from sgv_demo.record import parse
+    from sgv_demo.steps import summarize as run
+
+    earlier = parse(args.analysis.read_text(encoding="utf-8"))
+    captioner = load_captioner(settings_for(args), progress=loading)
+    terminal = Terminal(quiet=args.json == "-", label=captioner.info.label)
+    start = replace(earlier, engine=captioner.info, summary="", failure=None)
+    result = terminal.fold(run(earlier.captions, captioner, generation_for(args)), start)
+    write_json(
+        {"summary": result.summary, "levels": result.summary_levels, "engine": asdict(captioner.info)}, args.json
+    )
+
+
+def recaption(args: Namespace) -> None:
+    """Turns a short generation prompt into a detailed caption."""
+    from sgv_demo.engines.registry import load_captioner
+    from sgv_demo.steps import recaption as run
+
+    captioner = load_captioner(settings_for(args), progress=loading)
+    text, trace = print_generation(run(args.prompt, captioner, generation_for(args)), quiet=args.json == "-")
+    record = {
+        "text": text,
+        "engine": asdict(captioner.info),
+        "prompt": trace.prompt,
+        "token_ids": list(trace.token_ids),
+    }
+    write_json(record, args.json)
+
+
+def ask(args: Namespace) -> None:
+    """Answers one question about a video."""
+    from sgv_demo.cli.chat import Conversation
+
+    conversation = Conversation(args.video, args, settings_for(args), generation_for(args, 1024))
+    turn, trace = conversation.ask(args.question, quiet=args.json == "-")
+    scene = conversation.scene
+    frames = [{"index": i, "time": f.time} for i, f in zip(scene.indices, scene.frames, strict=True)]
+    record = {
+        "answer": turn.answer,
+        "token_ids": list(trace.token_ids),
+        "frames": frames,
+        "prompt": trace.prompt,
+        "engine": asdict(conversation.answerer.info),
+        "finish": trace.finish,
+        "note": trace.note,
+    }
+    write_json(record, args.json)
+
+
+def chat(args: Namespace) -> None:
+    """A conversation in the terminal."""
+    from sgv_demo.cli.chat import Conversation
+
+    Conversation(args.video, args, settings_for(args), generation_for(args, 1024)).run()
+
+
+def engines(args: Namespace) -> None:
+    """Lists engines and, where a model has them, its memory figures."""
+    from sgv_demo.engines.registry import describe_engines
+
+    rows = describe_engines(settings_for(args))
+    if args.json:
+        write_json(rows, "-")
+        return
+    for row in rows:
+        print(f"{row['name']:18} {row['label']}\n{'':18} {row['about']}")
+
+
+def quantize(args: Namespace) -> None:
+    """Saves a checkpoint with its weights in 4 or 8 bit."""
+    from sgv_demo.engines.registry import save_quantized
+
+    save_quantized(settings_for(args), args.out, progress=loading)
+    print(f"saved to {args.out}")
+
+
+def serve(args: Namespace) -> None:
+    """Starts the page and stays."""
+    from sgv_demo.ui.layout import serve as run
+
+    run(settings_for(args))
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is not None:
+        path.write_text(text, encoding="utf-8")
+
+
+COMMANDS: dict[str, Callable[[Namespace], None]] = {
+    "frames": frames,
+    "keyframes": keyframes,
+    "caption": caption,
+    "summarize": summarize,
+    "recaption": recaption,
+    "ask": ask,
+    "chat": chat,
+    "engines": engines,
+    "quantize": quantize,
+    "serve": serve,
+}

@@ -1,0 +1,141 @@
+"""An `Analysis` as JSON, WebVTT, SRT or Markdown: pure strings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sgv_demo.record import to_record
+from sgv_demo.types import Analysis, Caption, Evidence
+
+
+def to_json(analysis: Analysis) -> str:
+    """The whole result, indented (see the README's "Data")."""
+    return json.dumps(to_record(analysis), ensure_ascii=False, indent=2) + "\n"
+
+
+def clock(seconds: float) -> str:
+    """m:ss, or h:mm:ss from an hour on, as the page writes times."""
+    whole = int(seconds + 0.5)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _timestamp(seconds: float, point: str) -> str:
+    millis = round(max(seconds, 0.0) * 1000)
+    hours, rest = divmod(millis, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
+
+
+def cues(analysis: Analysis) -> list[tuple[float, float, str]]:
+    """(start, end, text) of every caption, none of zero length.
+
+    The first keyframe's caption has no span of its own: it is shown until the first pair ends its first half, at most
+    two seconds, so that it never hides the first difference.
+    """
+    captions = [c for c in analysis.captions if c.text.strip()]
+    spans: list[tuple[float, float, str]] = []
+    for caption, following in zip(captions, [*captions[1:], None], strict=True):
+        start = max(caption.start, spans[-1][1]) if spans else caption.start
+        if caption.end > start:
+            end = caption.end
+        elif following is not None:
+            end = min(start + 2.0, (following.start + following.end) / 2)
+        else:
+            end = max(start + 2.0, analysis.video.duration if analysis.video else 0.0)
+        spans.append((start, end, caption.text))
+    return spans
+
+
+def _vtt_text(text: str) -> str:
+    """Cue text: one paragraph, markup characters escaped (WebVTT, section "cue text")."""
+    joined = " ".join(text.split())
+    return joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def to_vtt(analysis: Analysis) -> str:
+    """WebVTT with one cue per caption."""
+    head = f"WEBVTT\n\nNOTE {_one_line(_made_by(analysis))}\n"
+    body = "".join(
+        f"\n{number}\n{_timestamp(start, '.')} --> {_timestamp(end, '.')}\n{_vtt_text(text)}\n"
+        for number, (start, end, text) in enumerate(cues(analysis), 1)
+    )
+    return head + body
+
+
+def to_srt(analysis: Analysis) -> str:
+    """SubRip with one cue per caption."""
+    return "\n".join(
+        f"{number}\n{_timestamp(start, ',')} --> {_timestamp(end, ',')}\n{' '.join(text.split())}\n"
+        for number, (start, end, text) in enumerate(cues(analysis), 1)
+    )
+
+
+def evidence_phrases(evidence: Evidence) -> list[str]:
+    """Short phrases for chips and reports, most telling first: "cut at 0:06", "pan right", "12 % brighter"."""
+    phrases = [f"cut at {clock(cut)}" for cut in evidence.cuts]
+    phrases += [
+        f"camera {word}" if word in ("static", "unknown") else word for word in evidence.camera if word != "cut"
+    ]
+    if abs(evidence.light) >= 0.02:
+        phrases.append(f"{abs(evidence.light):.0%} {'brighter' if evidence.light > 0 else 'darker'}".replace("%", " %"))
+    if evidence.colour:
+        phrases.append(f"{evidence.colour.before} → {evidence.colour.after}")
+    phrases += [
+        f"motion {m.place}" + (f" → {m.direction}" if m.direction != "in place" else "") for m in evidence.moving
+    ]
+    phrases += [f"text in: “{line}”" for line in evidence.text_appeared]
+    phrases += [f"text out: “{line}”" for line in evidence.text_gone]
+    if evidence.similarity is not None:
+        phrases.append(f"similarity {evidence.similarity:.2f}")
+    return phrases
+
+
+def to_markdown(analysis: Analysis) -> str:
+    """A report for reading: facts of the video, summary, one section per caption with its evidence."""
+    lines = [f"# {_escape(analysis.video.path.name) if analysis.video else 'Video'}", ""]
+    if analysis.video:
+        width, height = analysis.video.size
+        facts = f"{analysis.video.duration:.1f} s · {width}×{height} · {analysis.video.fps:.5g} fps"
+        lines += [f"{facts} · {_escape(analysis.video.codec)}", ""]
+    lines += [f"*{_escape(_made_by(analysis))}*", ""]
+    if analysis.summary:
+        lines += ["## Summary", "", _escape(analysis.summary), ""]
+    if analysis.captions:
+        lines += ["## Captions", ""]
+    for caption in analysis.captions:
+        lines += _markdown_caption(caption)
+    return "\n".join(lines + _markdown_notes(analysis.notes))
+
+
+def _markdown_caption(caption: Caption) -> list[str]:
+    span = clock(caption.start) if caption.end <= caption.start else f"{clock(caption.start)} → {clock(caption.end)}"
+    lines = [f"### {span}", "", _escape(caption.text), ""]
+    if caption.evidence:
+        lines += ["> " + " · ".join(_escape(p) for p in evidence_phrases(caption.evidence)), ""]
+    return lines
+
+
+def _markdown_notes(notes: Sequence[str]) -> list[str]:
+    return ["## Notes", "", *(f"- {_escape(note)}" for note in notes), ""] if notes else []
+
+
+def _made_by(analysis: Analysis) -> str:
+    engine, sampling = analysis.engine, analysis.options.sampling
+    model = f" ({engine.model}, {engine.quantization}, {engine.dtype})" if engine.model else ""
+    frames = "published sampling" if sampling.published else f"a sample every {sampling.every:g} s"
+    beams = f", {analysis.options.generation.beams} beams" if engine.model else ""
+    return f"Written by: {engine.label}{model}; {analysis.options.mode} captions, {frames}{beams}."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("-->", "→")
+
+
+def _escape(text: str) -> str:
+    """Markdown and HTML characters of untrusted text made harmless."""
+    out = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for mark in "\\`*_[]#|!":
+        out = out.replace(mark, "\\" + mark)
+    return out

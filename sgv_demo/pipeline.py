@@ -1,0 +1,218 @@
+"""The road: a video's keyframes through a captioner to captions and a summary, and through an answerer to answers.
+
+Everything is a generator of events; closing one stops the work behind it. No model library and no page in here: an
+engine is whatever fits the protocols of `sgv_demo.engines`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from sgv_demo.engines import Captioner
+from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.settings import Settings
+from sgv_demo.steps import attempt, summarize, trace_mark
+from sgv_demo.store import Session, Store, content_hash, key_of
+from sgv_demo.types import (
+    AnalysisOptions,
+    Caption,
+    Captioned,
+    EngineInfo,
+    Event,
+    Evidence,
+    Failed,
+    Failure,
+    Finished,
+    Generation,
+    Keyframe,
+    Noted,
+    Opened,
+    SamplingOptions,
+    Summarized,
+    Trace,
+)
+from sgv_demo.watch import Step, watch
+
+log = logging.getLogger(__name__)
+
+FAST_KEYFRAMES = 128
+"""Most keyframes in one fast caption: the picture is cut into 16 tiles, so more would leave a few pixels each."""
+
+
+def find_keyframes(path: Path, sampling: SamplingOptions, settings: Settings) -> Iterator[Event]:
+    """Samples, keyframes and evidence, no captions.
+
+    Raises:
+        SgvError: the file or the options can't be used.
+    """
+    started = time.monotonic()
+    for item in watch(path, sampling, settings):
+        if not isinstance(item, Step):
+            yield item
+    yield Finished(time.monotonic() - started)
+
+
+def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, settings: Settings) -> str:
+    """The key under which a store keeps this analysis."""
+    return key_of(content_hash(path), engine, options, (settings.frame_long_side, settings.measure_rate))
+
+
+def fitted(options: AnalysisOptions, engine: EngineInfo) -> AnalysisOptions:
+    """`options` with what the engine can't do without: measurements, for one that writes from them."""
+    if engine.needs_evidence and not options.sampling.measure:
+        return replace(options, sampling=replace(options.sampling, measure=True))
+    return options
+
+
+def analyze(
+    path: Path, captioner: Captioner, options: AnalysisOptions, settings: Settings, *, store: Store | None = None
+) -> Iterator[Event]:
+    """The whole way: keyframes, a caption for each step, a summary.
+
+    With a store every event is kept as it comes. What an earlier run of the same video, engine and options left is
+    taken from there: a finished one opens at once, one that was stopped or failed goes on where it ended.
+
+    Raises:
+        SgvError: the file or the options can't be used. A failing engine is a `Failed` event instead.
+    """
+    options = fitted(options, captioner.info)
+    session: Session | None = None
+    trouble = ""
+    if store is not None:
+        try:
+            session = store.session(result_key(path, captioner.info, options, settings))
+        except StoreError as error:
+            trouble = str(error)
+    with session or nullcontext():
+        if trouble:
+            yield Noted(trouble)
+        if session and any(isinstance(event, Finished) for event in session.earlier):
+            yield from _replay(session, path)
+            return
+        for event in _Run(path, captioner, options, settings, session).events():
+            yield event
+            if session:
+                try:
+                    session.write(event)
+                except StoreError as error:
+                    session = None
+                    yield Noted(str(error))
+
+
+def _replay(session: Session, path: Path) -> Iterator[Event]:
+    for event in session.earlier:
+        yield Opened(replace(event.info, path=path)) if isinstance(event, Opened) else event
+
+
+class _Run:
+    """One analysis under way."""
+
+    def __init__(
+        self,
+        path: Path,
+        captioner: Captioner,
+        options: AnalysisOptions,
+        settings: Settings,
+        session: Session | None,
+    ) -> None:
+        self.path, self.captioner, self.options, self.settings = path, captioner, options, settings
+        self.session = session
+        self.captions: list[Caption] = []
+        self.broken = False
+        """True when the video couldn't be read to its end."""
+        earlier = session.earlier if session else []
+        self.earlier = {e.caption.index: e.caption for e in earlier if isinstance(e, Captioned)}
+
+    def events(self) -> Iterator[Event]:
+        """Everything up to `Finished`, or up to a `Failed`."""
+        started = time.monotonic()
+        steps = self._fast() if self.options.mode == "fast" else self._sliding()
+        if not (yield from steps):
+            return
+        if self.options.summarize and self.options.mode == "sliding":
+            if not (yield from summarize(self.captions, self.captioner, self.options.generation, self._keep_picture)):
+                return
+        elif self.options.summarize and self.captions:
+            # One text about the whole video is a summary already; nothing is written twice.
+            yield Summarized(self.captions[-1].text, trace=self.captions[-1].trace)
+        yield Finished(time.monotonic() - started)
+
+    def _sliding(self) -> Generator[Event, None, bool]:
+        before: Keyframe | None = None
+        for item in self._watch(self.options.sampling, self.settings):
+            if not isinstance(item, Step):
+                yield item
+                continue
+            after, evidence, how = item.keyframe, item.evidence, self.options.generation
+            if before is None:
+                make = partial(self.captioner.describe, after, how)
+            else:
+                make = partial(self.captioner.difference, before, after, evidence, self.captions[-1].text, how)
+            if not (yield from self._step(before or after, after, evidence, make)):
+                return False
+            before = after
+        return not self.broken
+
+    def _fast(self) -> Generator[Event, None, bool]:
+        sampling = self.options.sampling
+        keyframes: list[Keyframe] = []
+        evidence: list[Evidence] = []
+        if not sampling.published:
+            sampling = replace(sampling, maximum=min(sampling.maximum or FAST_KEYFRAMES, FAST_KEYFRAMES))
+        for item in self._watch(sampling, self._small()):
+            if isinstance(item, Step):
+                keyframes.append(item.keyframe)
+                evidence += [item.evidence] if item.evidence else []
+            else:
+                yield item
+        make = partial(self.captioner.overview, keyframes, evidence, self.options.generation)
+        return (yield from self._step(keyframes[0], keyframes[-1], None, make))
+
+    def _watch(self, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:
+        """`watch`, but once there are captions a reading error is a `Failed`, so that they are kept."""
+        try:
+            yield from watch(self.path, sampling, settings, session=self.session)
+        except SgvError as error:
+            if not self.captions:
+                raise
+            yield Failed(Failure("reading the video", str(error), len(self.captions)))
+            self.broken = True
+
+    def _small(self) -> Settings:
+        """All keyframes of a fast caption are in memory together: small ones do, each gets only a few tiles."""
+        return replace(self.settings, frame_long_side=min(self.settings.frame_long_side, 640))
+
+    def _step(
+        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, make: Callable[[], Generation]
+    ) -> Generator[Event, None, bool]:
+        index = len(self.captions)
+        stored = self.earlier.get(index)
+        if stored and (stored.start, stored.end) == (before.time, after.time) and stored.text.strip():
+            self.captions.append(stored)
+            yield Captioned(stored, from_store=True)
+            return True
+        what = f"caption {index + 1}"
+        result = yield from attempt(make, what, index, before.time, after.time)
+        if result is None:
+            return False
+        text, trace = result
+        mark = trace_mark(trace, self._keep_picture(trace, index))
+        caption = Caption(index, before.time, after.time, text, evidence, after.stated_time, after.look, mark)
+        self.captions.append(caption)
+        yield Captioned(caption)
+        return True
+
+    def _keep_picture(self, trace: Trace, step: int | str) -> str | None:
+        if self.session is None or trace.picture is None:
+            return None
+        try:
+            return self.session.saw(step, trace.picture)
+        except StoreError as error:
+            log.warning("%s", error)
+            return None

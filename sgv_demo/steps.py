@@ -1,0 +1,178 @@
+"""One step of an engine as events: its pieces, its end, its failure; and summaries that may need several steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from typing import Literal
+
+from sgv_demo.engines import Answerer, Captioner, Scene
+from sgv_demo.errors import SettingsError, SgvError
+from sgv_demo.types import (
+    Caption,
+    Delta,
+    Event,
+    Failed,
+    Failure,
+    Generation,
+    GenerationOptions,
+    Noted,
+    Summarized,
+    Trace,
+    TraceMark,
+    Turn,
+    Working,
+)
+
+log = logging.getLogger(__name__)
+
+OVERHEAD_TOKENS = 24
+"""Tokens around each caption in the summary prompt ("Video frame … description: …")."""
+MOST_LEVELS = 4
+"""Summaries of summaries at most; what is still too long then is handed over as it is."""
+
+
+def trace_mark(trace: Trace, picture: str | None = None) -> TraceMark:
+    """A trace without its pixels."""
+    return TraceMark(
+        prompt=trace.prompt,
+        new_tokens=len(trace.token_ids),
+        prompt_tokens=trace.prompt_tokens,
+        seconds=trace.seconds,
+        finish=trace.finish,
+        tiles=trace.tiles,
+        note=trace.note,
+        picture=picture,
+    )
+
+
+def attempt(
+    make: Callable[[], Generation], what: str, index: int | None, start: float = 0.0, end: float = 0.0
+) -> Generator[Event, None, tuple[str, Trace] | None]:
+    """Runs one generation; yields its deltas and, when it fails or stays blank, one `Failed`."""
+    step = "summary" if index is None else index
+    try:
+        text, trace = yield from drain(make(), lambda piece: Delta(step, piece, start, end))
+    except SgvError as error:
+        yield Failed(Failure(what, str(error), index))
+        return None
+    except Exception:
+        # The boundary to engines of any kind: earlier steps must survive whatever one of them raises.
+        log.exception("Unexpected error in %s", what)
+        yield Failed(Failure(what, f"The engine failed at {what} for an unforeseen reason (logged); retry it.", index))
+        return None
+    if not text.strip():
+        yield Failed(Failure(what, f"The engine's answer for {what} came back blank; retry it.", index))
+        return None
+    return text, trace
+
+
+def drain(generation: Generation, wrap: Callable[[str], Event]) -> Generator[Event, None, tuple[str, Trace]]:
+    """Yields each piece wrapped; returns the whole text and the trace. Closing it closes the generation."""
+    pieces: list[str] = []
+    try:
+        while True:
+            try:
+                piece = next(generation)
+            except StopIteration as done:
+                return "".join(pieces), done.value
+            if piece:
+                pieces.append(piece)
+            yield wrap(piece)
+    finally:
+        generation.close()
+
+
+def summarize(
+    captions: Sequence[Caption],
+    captioner: Captioner,
+    options: GenerationOptions,
+    keep_picture: Callable[[Trace, Literal["summary"]], str | None] | None = None,
+) -> Generator[Event, None, bool]:
+    """A summary of captions; in levels when they don't fit the engine's context, and then it says so.
+
+    Yields:
+        `Delta` of the final text, `Noted` about levels, then `Summarized`, or `Failed`.
+
+    Returns:
+        Whether there is a summary.
+    """
+    levels = 1
+    segments = list(_segments(captions, captioner))
+    while len(segments) > 1 and levels < MOST_LEVELS:
+        levels += 1
+        yield Noted(
+            f"The captions are longer than the engine reads at once ({captioner.context_tokens:,} tokens), so "
+            f"{len(segments)} segments were summarized first, and then their summaries."
+        )
+        shorter: list[Caption] = []
+        for number, segment in enumerate(segments, 1):
+            make = partial(captioner.summarize, segment, options)
+            status = Working(f"Summarizing segment {number} of {len(segments)}")
+            result = yield from _quiet(attempt(make, f"segment {number} of the summary", None), status)
+            if result is None:
+                return False
+            first, last = segment[0], segment[-1]
+            shorter.append(Caption(number - 1, first.start, last.end, result[0], stated_time=first.stated_time))
+        captions = shorter
+        segments = list(_segments(captions, captioner))
+    result = yield from attempt(partial(captioner.summarize, captions, options), "the summary", None)
+    if result is None:
+        return False
+    text, trace = result
+    picture = keep_picture(trace, "summary") if keep_picture else None
+    yield Summarized(text, levels, trace_mark(trace, picture))
+    return True
+
+
+def recaption(prompt: str, captioner: Captioner, options: GenerationOptions) -> Generation:
+    """A detailed caption from a short generation prompt.
+
+    Raises:
+        SettingsError: the prompt is empty.
+    """
+    if not prompt.strip():
+        raise SettingsError("There is no prompt; write a few words about the video that you have in mind.")
+    return captioner.recaption(prompt.strip(), options)
+
+
+def ask(
+    scene: Scene, question: str, history: Sequence[Turn], answerer: Answerer, options: GenerationOptions
+) -> Generation:
+    """An answer about a scene, given the earlier turns about it.
+
+    Raises:
+        SettingsError: the question is empty.
+    """
+    if not question.strip():
+        raise SettingsError("There is no question; write one about the video.")
+    return answerer.answer(scene, question.strip(), history, options)
+
+
+def _quiet(
+    events: Generator[Event, None, tuple[str, Trace] | None], status: Working
+) -> Generator[Event, None, tuple[str, Trace] | None]:
+    """Passes on everything but the text, for which `status` stands: a segment's summary is not the user's."""
+    yield status
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as done:
+            return done.value
+        yield status if isinstance(event, Delta) else event
+
+
+def _segments(captions: Sequence[Caption], captioner: Captioner) -> Iterator[list[Caption]]:
+    """Runs of captions that each fit the context; a caption too long for it is a run of its own."""
+    segment: list[Caption] = []
+    room = captioner.context_tokens
+    for caption in captions:
+        tokens = captioner.count_tokens(caption.text) + OVERHEAD_TOKENS
+        if segment and tokens > room:
+            yield segment
+            segment, room = [], captioner.context_tokens
+        segment.append(caption)
+        room -= tokens
+    if segment:
+        yield segment

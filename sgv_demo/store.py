@@ -1,0 +1,192 @@
+"""Results on disk, keyed by content: replay, resume, pictures.
+
+A result is a folder named by a hash over the video's content, the engine and every option. Inside, `events.jsonl` is
+the log of its events: what was seen is what is replayed, and a result cut off in the middle resumes where its log
+ends. `keyframes/` and `saw/` hold pictures. Who has the video or the key has the permission; nothing lists keys.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import lru_cache, reduce
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from sgv_demo import __version__
+from sgv_demo.errors import StoreError
+from sgv_demo.record import event_from_line, event_to_line
+from sgv_demo.types import Analysis, AnalysisOptions, EngineInfo, Event, Picture
+
+log = logging.getLogger(__name__)
+
+_KEY = re.compile(r"[0-9a-f]{40}")
+_IN_USE_SECONDS = 600.0
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits; remembered until the file changes."""
+    stat = path.stat()
+    return _content_hash(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _content_hash(path: Path, _size: int, _changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def key_of(content: str, engine: EngineInfo, options: AnalysisOptions, extra: Iterable[object] = ()) -> str:
+    """The result's key: 40 hexadecimal digits over the video, the engine, the options and this program's version."""
+    parts = [__version__, content, asdict(engine), asdict(options), [str(x) for x in extra]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
+
+
+class Store:
+    """A folder of results with a size cap."""
+
+    def __init__(self, root: Path, megabytes: int) -> None:
+        """`root` is made when needed; `megabytes` caps all results together."""
+        self.root = root / "results"
+        self.megabytes = megabytes
+
+    def folder(self, key: str) -> Path:
+        """The folder of a result, whether it exists or not.
+
+        Raises:
+            StoreError: `key` is no key (and so could name a place outside the store).
+        """
+        if not _KEY.fullmatch(key):
+            raise StoreError("That is not a result's key; use a link as it was given.")
+        return self.root / key
+
+    def load(self, key: str, engine: EngineInfo, options: AnalysisOptions) -> Analysis | None:
+        """The stored state, or None when there is none."""
+        events = self.events(key)
+        if not events:
+            return None
+        return reduce(Analysis.apply, events, Analysis(engine, options, key=key))
+
+    def events(self, key: str) -> list[Event]:
+        """The log; torn lines are left out."""
+        path = self.folder(key) / "events.jsonl"
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [event for event in map(event_from_line, lines) if event is not None]
+
+    def delete(self, key: str) -> None:
+        """Removes a result and its pictures for good."""
+        shutil.rmtree(self.folder(key), ignore_errors=True)
+
+    def session(self, key: str) -> Session:
+        """Opens a result for writing.
+
+        Raises:
+            StoreError: the folder can't be made.
+        """
+        try:
+            return Session(self, key)
+        except OSError as error:
+            raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
+
+    def prune(self, keep: str = "") -> int:
+        """Deletes the oldest results until the store fits its cap; returns how many went.
+
+        A result written to within the last ten minutes, and `keep`, are never deleted.
+        """
+        if not self.root.is_dir():
+            return 0
+        rows: list[tuple[float, int, Path]] = []
+        for folder in self.root.iterdir():
+            files = [f.stat() for f in folder.rglob("*") if f.is_file()]
+            newest = max((s.st_mtime for s in files), default=0.0)
+            rows.append((newest, sum(s.st_size for s in files), folder))
+        total, deleted = sum(size for _, size, _ in rows), 0
+        for newest, size, folder in sorted(rows, key=lambda row: row[0]):
+            if total <= self.megabytes * 1_000_000:
+                break
+            if folder.name != keep and time.time() - newest > _IN_USE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+                total, deleted = total - size, deleted + 1
+        return deleted
+
+
+class Session:
+    """One result, open for appending. Use as a context manager."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self.key = key
+        self.folder = store.folder(key)
+        for name in ("keyframes", "saw"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._store = store
+        self._log: IO[str] | None = None
+        self.earlier = store.events(key)
+        """What an earlier run left."""
+        self._written = {line for event in self.earlier if (line := event_to_line(event))}
+
+    def __enter__(self) -> Session:
+        file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()  # another visitor is writing the same result right now: read only
+            return self
+        if file.tell():
+            file.write("\n")  # ends a line that was torn by a crash; empty lines are left out when read
+        self._log = file
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+            self._store.prune(keep=self.key)
+
+    def write(self, event: Event) -> None:
+        """Appends an event unless an earlier run wrote the same.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        line = event_to_line(event)
+        if self._log is None or line is None or line in self._written:
+            return
+        try:
+            self._log.write(line + "\n")
+            self._log.flush()
+        except OSError as error:
+            raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
+        self._written.add(line)
+
+    def keyframe(self, index: int, image: Picture) -> str:
+        """Writes a keyframe as JPEG; returns its file name inside the result's folder."""
+        return self._picture(f"keyframes/{index:04d}.jpg", image)
+
+    def saw(self, step: int | str, image: Picture) -> str:
+        """Writes the picture that a model saw as PNG; returns its file name inside the result's folder."""
+        name = step if isinstance(step, str) else f"{step:04d}"
+        return self._picture(f"saw/{name}.png", image)
+
+    def _picture(self, name: str, image: Picture) -> str:
+        target = self.folder / name
+        try:
+            with tempfile.NamedTemporaryFile(dir=target.parent, suffix=target.suffix, delete=False) as part:
+                Image.fromarray(np.ascontiguousarray(image)).save(part, quality=88)
+            os.replace(part.name, target)
+        except OSError as error:
+            raise StoreError(f"Pictures can't be stored ({error.strerror}); free some disk space.") from error
+        return name

@@ -1,0 +1,287 @@
+"""Watches a video once, in order: samples, keeps keyframes, measures the gaps between them.
+
+Causal: a keyframe and its evidence come out as soon as the reader has passed it, so that the first caption never waits
+for the last frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from heapq import merge
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgv_demo.errors import SettingsError, StoreError
+from sgv_demo.settings import Settings
+from sgv_demo.store import Session
+from sgv_demo.types import (
+    Event,
+    Evidence,
+    Frame,
+    Kept,
+    Keyframe,
+    Measured,
+    Noted,
+    Opened,
+    Sample,
+    Sampled,
+    SamplingOptions,
+    VideoInfo,
+    Working,
+)
+from sgv_demo.video.indices import captioner_indices
+from sgv_demo.video.keyframes import Decision, KeyframeSelector, limit
+from sgv_demo.video.measure import GapMeter, TextReader, is_blank, look
+from sgv_demo.video.reader import VideoReader, open_video
+from sgv_demo.video.similarity import Embedder, make_embedder
+
+CHOOSING_LONG_SIDE = 480
+"""Pixels: enough for similarity and motion while a maximum number of keyframes is being chosen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A keyframe ready for captioning, with the evidence of the gap before it (None for the first)."""
+
+    keyframe: Keyframe
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    frame: Frame
+    sample: bool
+    """False for a frame that is only measured."""
+    last: bool = False
+
+
+def watch(
+    path: Path, sampling: SamplingOptions, settings: Settings, *, session: Session | None = None
+) -> Iterator[Event | Step]:
+    """Yields `Opened`, then `Sampled`, `Kept`, `Measured` and a `Step` for each keyframe, and `Noted` at the end.
+
+    Raises:
+        VideoError: the file can't be read.
+        SettingsError: the range is empty.
+    """
+    backend = "decord" if sampling.published else "pyav"
+    with open_video(path, settings, backend=backend) as reader:
+        yield Opened(reader.info)
+        _check_range(sampling, reader.info)
+        ends = reader.info.start + reader.info.duration
+        keeper = _Keeper(sampling, min(ends, sampling.end if sampling.end is not None else ends), session)
+        if sampling.maximum:
+            yield from _limited(reader, sampling, settings, keeper)
+        else:
+            long_side = None if sampling.published else settings.frame_long_side
+            for seen in _frames(path, reader, sampling, settings, long_side):
+                yield from keeper.offer(seen)
+                if keeper.count >= settings.max_keyframes:
+                    yield Noted(f"Stopped at {keeper.count} keyframes, the most in one run; choose a shorter range.")
+                    break
+        if not keeper.count:
+            raise SettingsError("No picture lies in the chosen range; widen it.")
+        for note in reader.notes:
+            yield Noted(note)
+
+
+def expected_samples(info: VideoInfo, sampling: SamplingOptions) -> int:
+    """How many samples a run will take, closing frame included; for estimates before the run."""
+    start, end = sampling.start, sampling.end if sampling.end is not None else info.start + info.duration
+    if sampling.published:
+        return max(1, len(captioner_indices(round(info.duration * info.fps), info.fps)))
+    span = max(0.0, min(end, info.start + info.duration) - max(start, info.start))
+    return int(span / sampling.every) + 2 if span > 0 else 1
+
+
+def _check_range(sampling: SamplingOptions, info: VideoInfo) -> None:
+    if sampling.every <= 0:
+        raise SettingsError("The sampling interval must be more than 0 seconds.")
+    if sampling.end is not None and sampling.end <= sampling.start:
+        raise SettingsError("The range ends before it starts; choose a later end.")
+    if sampling.start >= info.start + info.duration:
+        raise SettingsError(
+            f"The range starts at {sampling.start:g} s but the video ends at {info.start + info.duration:.2f} s; "
+            "choose an earlier start."
+        )
+
+
+class _Keeper:
+    """Turns frames into samples, keyframes and evidence."""
+
+    def __init__(self, sampling: SamplingOptions, end: float, session: Session | None) -> None:
+        self.sampling = sampling
+        self.end = end
+        """Seconds: where the range or the video ends."""
+        self.session = session
+        self.embedder: Embedder = make_embedder(sampling.similarity)
+        threshold = self.embedder.threshold if sampling.threshold is None else sampling.threshold
+        self.selector = KeyframeSelector[NDArray[np.float32]](
+            threshold, keep_all=sampling.keep_all, every=sampling.every
+        )
+        self.meter = GapMeter() if sampling.measure else None
+        self.text = TextReader() if sampling.measure and sampling.read_text else None
+        self.embeddings: list[NDArray[np.float32]] = []
+        """Of the kept ones."""
+        self.waiting = False
+        """True after a blank start, until something is seen."""
+        self.previous: Keyframe | None = None
+        self.count = 0
+
+    def offer(self, seen: _Seen) -> Iterator[Event | Step]:
+        """What one frame leads to."""
+        for frame, decision in self.decide(seen):
+            yield Sampled(Sample(frame.time, decision.similarity, decision.kept))
+            if decision.kept:
+                yield from self.keep(frame, decision.similarity)
+
+    def decide(self, seen: _Seen) -> Iterator[tuple[Frame, Decision]]:
+        """Measures a frame and, where it is a sample or the last one, asks the selector."""
+        frame = seen.frame
+        if self.meter:
+            self.meter.feed(frame)
+        # After a blank start the first picture that shows something is the first keyframe, whenever it comes.
+        if not (seen.sample or seen.last or self.waiting):
+            return
+        embedding = self.embedder.embed([frame])[0]
+        decision = Decision(False, None)
+        if seen.sample or self.waiting:
+            blank = is_blank(frame)
+            decision = self.selector.offer(frame.time, embedding, blank)
+            self.waiting = blank and decision.similarity is None and not decision.kept
+        if seen.last and not decision.kept and not self.sampling.published:
+            decision = self.selector.close(frame.time, embedding, end=self.end)
+        if decision.kept:
+            self.embeddings.append(embedding)
+        yield frame, decision
+
+    def keep(self, frame: Frame, similarity: float | None) -> Iterator[Event | Step]:
+        """Makes `frame` the next keyframe."""
+        if self.text:
+            yield Working(f"Reading text in the picture at {frame.time:.1f} s")
+        measured = look(frame, self.text) if self.sampling.measure else None
+        stated = 2.0 * self.count if self.sampling.published else frame.time
+        keyframe = Keyframe(self.count, frame, similarity, stated, measured)
+        evidence = None
+        if self.meter and self.previous:
+            evidence = self.meter.gap(self.previous, keyframe)
+        picture = yield from self._store(keyframe)
+        yield Kept(keyframe.mark(picture), frame)
+        if evidence:
+            yield Measured(evidence)
+        yield Step(keyframe, evidence)
+        self.previous = keyframe
+        self.count += 1
+
+    def _store(self, keyframe: Keyframe) -> Iterator[Event]:
+        if self.session is None:
+            return None
+        try:
+            return self.session.keyframe(keyframe.index, keyframe.frame.image)
+        except StoreError as error:
+            self.session = None
+            yield Noted(str(error))
+            return None
+
+
+def _frames(
+    path: Path, reader: VideoReader, sampling: SamplingOptions, settings: Settings, long_side: int | None
+) -> Iterator[_Seen]:
+    """Frames in time order, marked as sample, measured only, or last."""
+    if sampling.published:
+        samples = (_Seen(f, sample=True) for f in _published(reader, sampling))
+        if not sampling.measure:
+            yield from samples
+            return
+        with open_video(path, settings) as second:
+            between = (_Seen(f, sample=False) for f in _dense(second, sampling, settings, CHOOSING_LONG_SIDE))
+            yield from _until_last_sample(merge(between, samples, key=lambda s: s.frame.time))
+        return
+    if sampling.measure:
+        frames = _dense(reader, sampling, settings, long_side)
+        half = sampling.every / _parts(sampling, settings) / 2
+    else:
+        end = _end(reader.info, sampling)
+        frames = reader.near(_grid(sampling.start, sampling.every, end), long_side=long_side, last=sampling.end is None)
+        half = sampling.every / 2
+    yield from _mark(frames, sampling, half)
+
+
+def _published(reader: VideoReader, sampling: SamplingOptions) -> Iterator[Frame]:
+    indices = captioner_indices(reader.frame_count, reader.info.fps)
+    end = float("inf") if sampling.end is None else sampling.end
+    for frame in reader.at_indices(indices):
+        if sampling.start <= frame.time <= end:
+            yield frame
+
+
+def _until_last_sample(seen: Iterable[_Seen]) -> Iterator[_Seen]:
+    """Drops the measured-only frames after the last sample: no gap will ask for them."""
+    waiting: list[_Seen] = []
+    for item in seen:
+        waiting.append(item)
+        if item.sample:
+            yield from waiting
+            waiting.clear()
+
+
+def _dense(
+    reader: VideoReader, sampling: SamplingOptions, settings: Settings, long_side: int | None
+) -> Iterator[Frame]:
+    every = sampling.every / _parts(sampling, settings)
+    end = _end(reader.info, sampling)
+    return reader.near(_grid(sampling.start, every, end), long_side=long_side, last=sampling.end is None)
+
+
+def _parts(sampling: SamplingOptions, settings: Settings) -> int:
+    """Into how many parts an interval is cut, so that sampled times are measured times too."""
+    return max(1, round(sampling.every * settings.measure_rate))
+
+
+def _end(info: VideoInfo, sampling: SamplingOptions) -> float:
+    return float("inf") if sampling.end is None else sampling.end
+
+
+def _grid(start: float, every: float, end: float) -> Iterator[float]:
+    return itertools.takewhile(lambda t: t <= end + 1e-9, (start + every * i for i in itertools.count()))
+
+
+def _mark(frames: Iterable[Frame], sampling: SamplingOptions, tolerance: float) -> Iterator[_Seen]:
+    """Marks as samples the first frame at (or within `tolerance` seconds before) each wanted time."""
+    wanted = sampling.start
+    pending: _Seen | None = None
+    for frame in frames:
+        if pending:
+            yield pending
+        sample = frame.time >= wanted - tolerance
+        while sample and wanted <= frame.time + tolerance:
+            wanted += sampling.every
+        pending = _Seen(frame, sample)
+    if pending:
+        yield replace(pending, last=True)
+
+
+def _limited(
+    reader: VideoReader, sampling: SamplingOptions, settings: Settings, keeper: _Keeper
+) -> Iterator[Event | Step]:
+    """At most `sampling.maximum` keyframes: choose them on small pictures first, then read those alone."""
+    kept: list[float] = []
+    for seen in _frames(reader.info.path, reader, sampling, settings, CHOOSING_LONG_SIDE):
+        for frame, decision in keeper.decide(seen):
+            yield Sampled(Sample(frame.time, decision.similarity, decision.kept))
+            if decision.kept:
+                kept.append(frame.time)
+    assert sampling.maximum is not None
+    chosen = limit(keeper.embeddings, sampling.maximum)
+    if chosen.dropped:
+        most = f"{len(chosen.indices)} most different"
+        yield Noted(f"{chosen.dropped} of {len(kept)} keyframes were dropped to keep the {most}.")
+    long_side = None if sampling.published else settings.frame_long_side
+    times = [kept[i] for i in chosen.indices]
+    frames = reader.near(times, long_side=long_side, exact=True)
+    for frame, similarity in zip(frames, chosen.similarities, strict=False):
+        yield from keeper.keep(frame, similarity)
