@@ -1,0 +1,121 @@
+"""The reading process: decodes one file for the app over its standard input and output, under hard limits.
+
+Messages in: "open" first; then "frames", "near" or "at_indices", and "times" when this side asked with "want".
+Messages out: "opened"; "frame" (raw RGB bytes follow); "want"; "alive"; "end"; "error". Writing blocks until the app
+takes a frame, so nothing is decoded far ahead.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import resource
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import BinaryIO
+
+from sgv_demo.errors import VideoError
+from sgv_demo.settings import Settings
+from sgv_demo.types import Frame
+from sgv_demo.video import reader as readers
+from sgv_demo.video.wire import Message, info_to_dict, pack, receive
+
+OUT_OF_MEMORY = "Reading this file needs more memory than is allowed; scale the video down or shorten it."
+
+
+class Worker:
+    """Serves one app process until it hangs up."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._source, self._sink = source, sink
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Opens the file and answers requests; returns never, the process ends when the app hangs up or kills it."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        opening = self._inbox.get()
+        known = {spec.name for spec in fields(Settings)}
+        settings = Settings(**{k: v for k, v in opening["settings"].items() if k in known})
+        limit(settings)
+        try:
+            video = readers.open_here(Path(opening["path"]), settings, opening["backend"])
+            self._send(
+                {"kind": "opened", "info": info_to_dict(video.info), "count": video.frame_count, "fps": video.fps}
+            )
+            while True:
+                self._serve(video, self._inbox.get())
+        except VideoError as error:
+            self._send({"kind": "error", "message": str(error)})
+        except MemoryError:
+            self._send({"kind": "error", "message": OUT_OF_MEMORY})
+        except Exception:
+            self._send({"kind": "broken", "traceback": traceback.format_exc()})
+            raise
+
+    def _serve(self, video: readers.VideoReader, request: Message) -> None:
+        long_side = request.get("long_side")
+        if request["op"] == "frames":
+            found = video.frames(start=request["start"], end=request["end"], long_side=long_side)
+        elif request["op"] == "near":
+            found = video.near(
+                self._times(),
+                long_side=long_side,
+                exact=request["exact"],
+                tolerance=request["tolerance"],
+                last=request["last"],
+            )
+        else:
+            found = video.at_indices(request["indices"])
+        for frame in found:
+            self._send_frame(frame)
+        self._send({"kind": "end", "notes": list(video.notes), "plan": video.plan})
+
+    def _times(self) -> Iterator[float]:
+        while True:
+            self._send({"kind": "want"})
+            answer = self._inbox.get()
+            yield from answer["times"]
+            if answer["done"]:
+                return
+
+    def _send_frame(self, frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        self._sink.write(pack({"kind": "frame", "time": frame.time, "width": width, "height": height}))
+        self._sink.write(frame.image.data)
+        self._sink.flush()
+
+    def _send(self, message: Message) -> None:
+        self._sink.write(pack(message))
+        self._sink.flush()
+
+    def _listen(self) -> None:
+        while (message := receive(self._source)) is not None:
+            self._inbox.put(message)
+        # The app is gone or has hung up: stop at once, whatever the decoder is doing.
+        os._exit(0)
+
+
+def limit(settings: Settings) -> None:
+    """Bounds what this process may take from now on."""
+    memory = settings.reader_memory_mb * 2**20
+    # Data counts what is really allocated; the address space also holds mapped libraries and reserved stacks.
+    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_AS, memory + 2**30)):
+        resource.setrlimit(kind, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def main() -> None:
+    """Entry point of the reading process."""
+    sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    # Whatever a library prints goes to standard error and not between the messages.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    Worker(sys.stdin.buffer, sink).run()
+
+
+if __name__ == "__main__":
+    main()
