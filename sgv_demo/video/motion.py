@@ -1,0 +1,223 @@
+"""How one picture became the next one a fraction of a second later: the camera's step, and what moved on its own.
+
+Pictures are compared in grey at the area of 320 x 180 pixels, local contrast evened out. Dense inverse search flow
+(Kroeger et al. 2016) is measured both ways; a point counts when it has texture and its two flows cancel. Points are
+spread evenly over the picture, and a similarity transform that most of them agree on is the camera's step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sgv_demo.types import Picture
+
+Grey = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+_AREA = 320 * 180
+"""Pixels of the picture that is measured."""
+_CELL = 10
+"""Pixels: one point is followed in each cell of this size."""
+_TEXTURE = 2.0
+"""Grey levels per pixel: where the evened picture is flatter than this, nothing can be followed."""
+_ROUND_TRIP = 0.5
+"""Pixels: how far a point may be from where it started after going along the flow and back."""
+_INLIER = 1.5
+"""Pixels: how far a point may be from the camera's motion and still agree with it."""
+_MIN_POINTS = 12
+"""Fewer points don't make a measurement."""
+_CHANGED = 10.0
+"""Grey levels: a cell where nothing changes more after the camera is taken out hasn't moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A region that moved on its own in one step."""
+
+    x: float
+    """Centre in the later picture, share of its width."""
+    y: float
+    """Centre, share of its height."""
+    dx: float
+    """Movement with the camera taken out, in picture widths, right positive."""
+    dy: float
+    """The same downwards, in picture widths."""
+    area: float
+    """Share of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was measured from one picture to the next."""
+
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds."""
+    textured: float = 0.0
+    """Share of the picture's cells with something to follow."""
+    consistent: float = 0.0
+    """Share of those whose flow there and back cancels: near 0 where the two pictures show different things."""
+    support: float = 0.0
+    """Share of the followed points that agree with the camera's motion."""
+    dx: float = 0.0
+    """Movement of the content at the picture's centre, in picture widths, right positive."""
+    dy: float = 0.0
+    """The same downwards, also in picture widths."""
+    zoom: float = 0.0
+    """Natural logarithm of how much larger the content became."""
+    roll: float = 0.0
+    """Radians that the content turned clockwise."""
+    blobs: tuple[Blob, ...] = ()
+    """What moved on its own, largest first."""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether enough points agree for the camera's motion to be believed."""
+        return self.consistent >= 0.2 and self.support >= 0.4
+
+
+class Flow:
+    """Measures steps; one for each video, because the flow keeps its buffers."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._even = cv2.createCLAHE(3.0, (8, 8))
+
+    def prepare(self, picture: Picture) -> Grey:
+        """Returns the (h, w) grey picture that steps are measured on."""
+        height, width = picture.shape[:2]
+        scale = (_AREA / (height * width)) ** 0.5
+        size = (max(32, round(width * scale)), max(32, round(height * scale)))
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        shape = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(grey, size, interpolation=shape), np.uint8)
+
+    def step(self, before: Grey, after: Grey, start: float, end: float) -> Step:
+        """Measures from `before`, shown at `start` seconds, to `after`, shown at `end`; both of one shape."""
+        even = np.asarray(self._even.apply(before), np.uint8), np.asarray(self._even.apply(after), np.uint8)
+        flow, trip = self._both_ways(*even)
+        points, texture = _points(even[0])
+        column, row = points.T
+        target = points + flow[row, column]
+        height, width = before.shape
+        inside = ((target >= 0) & (target <= (width - 1, height - 1))).all(axis=1)
+        textured = (texture >= _TEXTURE) & inside
+        good = textured & (trip[row, column] < _ROUND_TRIP)
+        share = float(textured.sum()) / len(points)
+        consistent = float(good.sum()) / max(1, int(textured.sum()))
+        if good.sum() < _MIN_POINTS:
+            return Step(start, end, share, consistent)
+        matrix, support = _similarity(points[good].astype(np.float32), target[good])
+        centre = np.array([(width - 1) / 2, (height - 1) / 2])
+        shift = matrix @ [*centre, 1] - centre
+        return Step(
+            start,
+            end,
+            share,
+            consistent,
+            support,
+            dx=float(shift[0]) / width,
+            dy=float(shift[1]) / width,
+            zoom=float(np.log(np.hypot(matrix[0, 0], matrix[1, 0]))),
+            roll=float(np.arctan2(matrix[1, 0], matrix[0, 0])),
+            blobs=_blobs(before, after, flow, trip, matrix) if consistent >= 0.2 else (),
+        )
+
+    def _both_ways(self, before: Grey, after: Grey) -> tuple[Floats, Floats]:
+        """Returns the flow (h, w, 2) and how far each point ends from its start after going there and back (h, w)."""
+        still = np.zeros((*before.shape, 2), np.float32)
+        flow = np.asarray(self._dis.calc(before, after, still.copy()), np.float32)
+        back = np.asarray(self._dis.calc(after, before, still), np.float32)
+        x, y = _grid(*before.shape)
+        returned = cv2.remap(
+            back, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return flow, np.hypot(*cv2.split(flow + returned)).astype(np.float32)
+
+
+def _grid(height: int, width: int) -> tuple[Floats, Floats]:
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return x, y
+
+
+def _points(even: Grey) -> tuple[NDArray[np.intp], Floats]:
+    """The point (x, y) of steepest gradient in each cell, and that gradient in grey levels per pixel."""
+    soft = cv2.GaussianBlur(even, (0, 0), 1.0)
+    steep = cv2.magnitude(
+        cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8)
+    )
+    cells = _cells(np.asarray(steep, np.float32))
+    rows, columns = cells.shape[:2]
+    best = cells.argmax(axis=2)
+    y = np.arange(rows)[:, None] * _CELL + best // _CELL
+    x = np.arange(columns)[None] * _CELL + best % _CELL
+    return np.stack([x.ravel(), y.ravel()], axis=1), cells.max(axis=2).ravel()
+
+
+def _cells(values: Floats) -> Floats:
+    """(h, w) to (rows, columns, pixels of a cell); what doesn't fill a cell is left out."""
+    rows, columns = values.shape[0] // _CELL, values.shape[1] // _CELL
+    whole = values[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
+    return whole.transpose(0, 2, 1, 3).reshape(rows, columns, -1)
+
+
+def _similarity(source: Floats, target: Floats) -> tuple[NDArray[np.float64], float]:
+    """The (2, 3) similarity transform that most points agree on, and the share that does.
+
+    RANSAC finds the group, then least squares with Tukey's weights uses all of it: in noise, a fit through the few
+    best points would wander from step to step.
+    """
+    matrix, _ = cv2.estimateAffinePartial2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=_INLIER, maxIters=300, confidence=0.995
+    )
+    if matrix is None:
+        return np.eye(2, 3), 0.0
+    matrix = np.asarray(matrix, np.float64)
+    middle = source.mean(axis=0)
+    x, y = (source - middle).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
+    wanted = np.concatenate(target.T)
+    for cutoff in (3.0, 2.5, 2.0, 2.0):
+        distance = np.linalg.norm(source @ matrix[:, :2].T + matrix[:, 2] - target, axis=1)
+        weight = np.clip(1 - (distance / cutoff) ** 2, 0, None)
+        root = np.tile(weight, 2)[:, None]
+        a, b, tx, ty = np.linalg.lstsq(rows * root, wanted * root[:, 0], rcond=None)[0]
+        turn = np.array([[a, -b], [b, a]])
+        matrix = np.column_stack([turn, np.array([tx, ty]) - turn @ middle])
+    distance = np.linalg.norm(source @ matrix[:, :2].T + matrix[:, 2] - target, axis=1)
+    return matrix, float((distance < _INLIER).mean())
+
+
+def _blobs(before: Grey, after: Grey, flow: Floats, trip: Floats, matrix: NDArray[np.float64]) -> tuple[Blob, ...]:
+    """Regions whose flow differs from the camera's and whose pixels really changed, largest first, three at most."""
+    height, width = before.shape
+    x, y = _grid(height, width)
+    own_x = flow[..., 0] - ((matrix[0, 0] - 1) * x + matrix[0, 1] * y + matrix[0, 2]).astype(np.float32)
+    own_y = flow[..., 1] - (matrix[1, 0] * x + (matrix[1, 1] - 1) * y + matrix[1, 2]).astype(np.float32)
+    moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_TRANSPARENT, dst=after.copy())
+    change = np.asarray(cv2.blur(cv2.absdiff(moved, after), (3, 3)), np.float32)
+    known = trip < 2 * _ROUND_TRIP
+    weight = _cells(known.astype(np.float32)).sum(axis=2)
+    cell_x = _cells(np.where(known, own_x, 0)).sum(axis=2) / np.maximum(weight, 1)
+    cell_y = _cells(np.where(known, own_y, 0)).sum(axis=2) / np.maximum(weight, 1)
+    mask = (np.hypot(cell_x, cell_y) > _INLIER) & (_cells(change).max(axis=2) > _CHANGED) & (weight > _CELL)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    rows, columns = mask.shape
+    found = [
+        Blob(
+            x=float((centres[i][0] + 0.5) / columns + cell_x[labels == i].mean() / width),
+            y=float((centres[i][1] + 0.5) / rows + cell_y[labels == i].mean() / height),
+            dx=float(cell_x[labels == i].mean()) / width,
+            dy=float(cell_y[labels == i].mean()) / width,
+            area=float(stats[i, cv2.CC_STAT_AREA]) / mask.size,
+        )
+        for i in range(1, count)
+        if stats[i, cv2.CC_STAT_AREA] >= 2
+    ]
+    return tuple(sorted(found, key=lambda blob: -blob.area)[:3])
