@@ -1,0 +1,185 @@
+"""Reads a LLaVA checkpoint's own settings: every size comes from its files, none is assumed.
+
+`model_type: llava_llama` is unknown to transformers, and asking it anyway silently yields default sizes, so the
+configuration is put together here, field by field.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig
+
+from sgv_demo.engines.llava.tiles import Preprocessing, Size
+from sgv_demo.engines.llava.tokens import PICTURE
+from sgv_demo.engines.loading import MODEL_FILES, Progress, read_json, resolve_model
+from sgv_demo.errors import EngineError
+
+TEXT_REQUIRED = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+)
+TEXT_OPTIONAL = (
+    "num_key_value_heads",
+    "head_dim",
+    "hidden_act",
+    "rms_norm_eps",
+    "rope_theta",
+    "rope_scaling",
+    "rope_parameters",
+    "attention_bias",
+    "mlp_bias",
+    "tie_word_embeddings",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+)
+VISION_REQUIRED = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "image_size",
+    "patch_size",
+)
+VISION_OPTIONAL = ("hidden_act", "layer_norm_eps", "num_channels")
+
+ASSUMED = {
+    "mm_projector_type": "mlp2x_gelu",
+    "mm_vision_select_feature": "patch",
+    "mm_patch_merge_type": "spatial_unpad",
+    "image_aspect_ratio": "anyres",
+    "mm_use_im_start_end": False,
+}
+"""What this implementation does; a checkpoint that names something else is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that a checkpoint's files say, before any weight is read."""
+
+    folder: Path
+    network: LlavaNextConfig
+    pinpoints: tuple[Size, ...]
+    """Canvas sizes to choose from, (width, height) in pixels."""
+    preprocessing: Preprocessing
+    own_tower: bool
+    """True: the tower's weights are in the checkpoint; False: in `tower`."""
+    tower: Path
+    """The folder that `mm_vision_tower` names."""
+    prompt_limit: int
+    """Positions that a prompt was trained with; the published code cuts longer ones."""
+    raw: Mapping[str, Any]
+    """config.json as it is."""
+
+    @property
+    def patches(self) -> int:
+        """Patches along one side of a view."""
+        vision = self.network.vision_config
+        return vision.image_size // vision.patch_size  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+
+
+def read_setup(folder: Path, progress: Progress | None = None, timeout: float = 3.0) -> Setup:
+    """Reads `config.json` and the configuration of the tower that it names.
+
+    Raises:
+        EngineError: a file is missing, a size is missing or wrong, or the checkpoint is of another kind.
+    """
+    raw = read_json(folder / "config.json")
+    if raw.get("model_type") != "llava_llama":
+        raise EngineError(
+            f"{folder.name} is a {raw.get('model_type', 'nameless')!r} model, not ShareGPT4Video-8B (llava_llama);"
+            " give that checkpoint's folder or hub id."
+        )
+    for name, known in ASSUMED.items():
+        if raw.get(name, known) != known:
+            raise EngineError(f"config.json asks for {name} {raw[name]!r}; only {known!r} is implemented.")
+    own_tower = bool(raw.get("unfreeze_mm_vision_tower", False))
+    tower = _tower_folder(folder, raw, own_tower, progress, timeout)
+    tower_raw = read_json(tower / "config.json")
+    vision = _known(tower_raw.get("vision_config", tower_raw), VISION_REQUIRED, VISION_OPTIONAL, "the tower's config")
+    text = _known(raw, TEXT_REQUIRED, TEXT_OPTIONAL, "config.json")
+    try:
+        network = LlavaNextConfig(
+            vision_config=CLIPVisionConfig(**vision),
+            text_config=LlamaConfig(**text),
+            vision_feature_layer=raw.get("mm_vision_select_layer", -2),
+            tie_word_embeddings=bool(raw.get("tie_word_embeddings", False)),
+            image_token_index=PICTURE,
+        )
+    except (StrictDataclassError, KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"The settings of {folder.name} contradict each other: {_last_line(error)}.") from error
+    preprocessing = read_preprocessing(tower, vision["image_size"])
+    limit = min(text["max_position_embeddings"], raw.get("tokenizer_model_max_length") or 1 << 30)
+    pinpoints = _pinpoints(raw.get("image_grid_pinpoints"), preprocessing.side)
+    return Setup(folder, network, pinpoints, preprocessing, own_tower, tower, limit, raw)
+
+
+def read_preprocessing(tower: Path, side: int) -> Preprocessing:
+    """Reads the tower's `preprocessor_config.json`.
+
+    Raises:
+        EngineError: it is missing, incomplete, or made for another view size than `side`.
+    """
+    raw = read_json(tower / "preprocessor_config.json")
+    try:
+        sizes = {_side(raw["crop_size"]), _side(raw["size"])}
+        mean, std = (tuple(float(value) for value in raw[name]) for name in ("image_mean", "image_std"))
+        rescale = float(raw.get("rescale_factor", 1 / 255))
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"preprocessor_config.json of {tower.name} is incomplete: {_last_line(error)}.") from error
+    if sizes != {side} or len(mean) != 3 or len(std) != 3:
+        raise EngineError(
+            f"preprocessor_config.json of {tower.name} makes views of {sorted(sizes)} px, its tower reads {side} px."
+        )
+    return Preprocessing(side, mean, std, rescale)
+
+
+def _tower_folder(
+    folder: Path, raw: Mapping[str, Any], own_tower: bool, progress: Progress | None, timeout: float
+) -> Path:
+    named = raw.get("mm_vision_tower", raw.get("vision_tower"))
+    if not isinstance(named, str) or not named:
+        raise EngineError(f"config.json of {folder.name} names no mm_vision_tower; use the complete checkpoint.")
+    if (folder / named).is_dir():
+        return folder / named
+    files = ("config.json", "preprocessor_config.json") if own_tower else MODEL_FILES
+    return resolve_model(named, files=files, timeout=timeout, progress=progress)
+
+
+def _known(raw: Mapping[str, Any], required: Sequence[str], optional: Sequence[str], where: str) -> dict[str, Any]:
+    missing = [name for name in required if not isinstance(raw.get(name), int)]
+    if missing:
+        raise EngineError(f"{where} lacks {', '.join(missing)}; sizes are never guessed.")
+    return {name: raw[name] for name in (*required, *optional) if raw.get(name) is not None}
+
+
+def _pinpoints(given: object, side: int) -> tuple[Size, ...]:
+    """The list itself, or one written as a string."""
+    try:
+        listed = ast.literal_eval(given) if isinstance(given, str) else given
+        sizes = tuple((int(width), int(height)) for width, height in listed)  # pyright: ignore[reportGeneralTypeIssues, reportOptionalIterable]
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise EngineError(f"image_grid_pinpoints in config.json is not a list of sizes: {given!r}.") from error
+    if not sizes or any(edge <= 0 or edge % side for size in sizes for edge in size):
+        raise EngineError(f"image_grid_pinpoints in config.json are not multiples of the tower's {side} px: {given!r}.")
+    return sizes
+
+
+def _side(value: object) -> int:
+    if isinstance(value, Mapping):
+        value = value.get("shortest_edge", value.get("height"))
+    return int(value)  # pyright: ignore[reportArgumentType]
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip().rstrip(".")

@@ -1,0 +1,184 @@
+"""ShareGPT4Video-8B's network: transformers' LLaVA-NeXT with the checkpoint's own names, unpadding and views.
+
+Pictures enter as embeddings, not as placeholder ids: no id of the vocabulary has to be given up for them, and what a
+model generates can never be taken for a picture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import AutoModel, BitsAndBytesConfig, CLIPVisionModel, DynamicCache, LlavaNextForConditionalGeneration
+
+from sgv_demo.engines.llava.config import Setup
+from sgv_demo.engines.llava.tiles import Tiling
+from sgv_demo.engines.llava.tokens import PICTURE
+from sgv_demo.engines.loading import check_shapes, checkpoint_shapes
+from sgv_demo.engines.streaming import StopFlag
+from sgv_demo.errors import EngineError
+
+KEY_MAPPING = {
+    r"^model\.(embed_tokens|layers|norm)\.": r"model.language_model.\1.",
+    r"^model\.mm_projector\.0\.": "model.multi_modal_projector.linear_1.",
+    r"^model\.mm_projector\.2\.": "model.multi_modal_projector.linear_2.",
+    r"^model\.vision_tower\.vision_tower\.vision_model\.": "model.vision_tower.",
+}
+"""The checkpoint's names to transformers' names."""
+
+ORIGINAL_NAMES = {
+    r"^model\.language_model\.": "model.",
+    r"^model\.multi_modal_projector\.linear_1\.": "model.mm_projector.0.",
+    r"^model\.multi_modal_projector\.linear_2\.": "model.mm_projector.2.",
+    r"^model\.vision_tower\.": "model.vision_tower.vision_tower.vision_model.",
+}
+"""The way back."""
+
+HARMLESS = (r"rotary_emb\.inv_freq$", r"embeddings\.position_ids$")
+"""Tables that old checkpoints store and that are computed here."""
+
+UNQUANTIZED = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+"""Without `model.` in front, tower and projector would be quantized silently."""
+
+PREFILL = 512
+"""Positions computed at once: between two chunks a stop is noticed."""
+
+
+def original_name(name: str) -> str:
+    """The checkpoint's name of a parameter of ours."""
+    for pattern, replacement in ORIGINAL_NAMES.items():
+        name, changed = re.subn(pattern, replacement, name)
+        if changed:
+            break
+    return name
+
+
+def empty_network(setup: Setup) -> LlavaNextForConditionalGeneration:
+    """The network on the meta device: shapes without memory."""
+    with torch.device("meta"):
+        return LlavaNextForConditionalGeneration(setup.network)
+
+
+def expected_shapes(setup: Setup) -> dict[str, tuple[int, ...]]:
+    """Names and shapes that the checkpoint must hold, in its own naming."""
+    shapes = {original_name(name): tuple(value.shape) for name, value in empty_network(setup).named_parameters()}
+    if setup.network.text_config.tie_word_embeddings:  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        shapes.pop("lm_head.weight", None)
+    return shapes
+
+
+def check_checkpoint(setup: Setup) -> None:
+    """
+    Raises:
+        EngineError: a tensor is missing, unexpected or misshapen; a saved quantized checkpoint is left to its loader.
+    """
+    if "quantization_config" in setup.raw:
+        return
+    optional = (*HARMLESS, *(() if setup.own_tower else (r"^model\.vision_tower\.",)))
+    if setup.network.text_config.tie_word_embeddings:  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        optional = (*optional, r"^lm_head\.weight$")
+    check_shapes(checkpoint_shapes(setup.folder), expected_shapes(setup), optional=optional, label=setup.folder.name)
+
+
+def load_network(
+    setup: Setup, device: torch.device, dtype: torch.dtype, quantization: BitsAndBytesConfig | None
+) -> LlavaNextForConditionalGeneration:
+    """Loads the weights onto `device`.
+
+    Raises:
+        EngineError: the checkpoint or its tower doesn't fit the network.
+    """
+    check_checkpoint(setup)
+    saved: Any = setup.raw.get("quantization_config")
+    if saved:
+        setup.network.quantization_config = saved
+    model, report = LlavaNextForConditionalGeneration.from_pretrained(
+        setup.folder,
+        config=setup.network,
+        key_mapping=KEY_MAPPING,
+        dtype=dtype,
+        device_map={"": device},
+        output_loading_info=True,
+        **({"quantization_config": quantization} if quantization is not None and not saved else {}),
+    )
+    missing = [name for name in report["missing_keys"] if setup.own_tower or not name.startswith("model.vision_tower.")]
+    extra = [name for name in report["unexpected_keys"] if not re.search("|".join(HARMLESS), name)]
+    if not setup.own_tower:
+        extra = [name for name in extra if not name.startswith("model.vision_tower.")]
+        model.model.vision_tower = load_tower(setup, device, dtype)
+    if missing or extra:
+        raise EngineError(f"{setup.folder.name} does not fit its network: {', '.join([*missing, *extra][:6])}.")
+    return model.eval()
+
+
+def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVisionModel:
+    """The tower with the weights of its own folder, for a checkpoint that was trained with a frozen one.
+
+    Raises:
+        EngineError: a tensor is missing or misshapen; a CLIP's text half is passed over.
+    """
+    with torch.device("meta"):
+        shapes = AutoModel.from_config(setup.network.vision_config).named_parameters()
+        expected = {f"vision_model.{name}": tuple(value.shape) for name, value in shapes}
+    passed_over = (*HARMLESS, r"^text_", r"^visual_projection\.", r"^logit_scale$")
+    check_shapes(checkpoint_shapes(setup.tower), expected, optional=passed_over, label=setup.tower.name)
+    return CLIPVisionModel.from_pretrained(
+        setup.tower, config=setup.network.vision_config, dtype=dtype, device_map={"": device}
+    )
+
+
+def picture_embeddings(
+    model: LlavaNextForConditionalGeneration, views: torch.Tensor, tiling: Tiling | None
+) -> torch.Tensor:
+    """What the language model reads in a picture's place.
+
+    Args:
+        model: the network.
+        views: (1 + tiles, 3, side, side) pixels, the whole picture first; (1, 3, side, side) without a tiling.
+        tiling: where the tiles lie, or None for the whole view alone (what the published demo really feeds).
+
+    Returns:
+        (positions, hidden): the whole view's patches, then the tiles' patches joined, freed of padding, and one
+        newline embedding after each row.
+    """
+    config: Any = model.config
+    hidden = model.model.vision_tower(views, output_hidden_states=True).hidden_states[config.vision_feature_layer]
+    features = model.model.multi_modal_projector(hidden[:, 1:])
+    if tiling is None:
+        return features[0]
+    across, down = tiling.tiles
+    side = config.vision_config.image_size // config.vision_config.patch_size
+    joined = features[1:].view(down, across, side, side, -1).transpose(1, 2).reshape(down * side, across * side, -1)
+    kept = joined[tiling.kept(side)]
+    newline = model.model.image_newline.to(kept.dtype).expand(kept.shape[0], 1, -1)
+    return torch.cat((features[0], torch.cat((kept, newline), dim=1).flatten(0, 1)))
+
+
+def prompt_embeddings(
+    model: LlavaNextForConditionalGeneration, ids: Sequence[int], picture: torch.Tensor | None
+) -> torch.Tensor:
+    """Embeddings of the end of a prompt: (1, positions, hidden).
+
+    Args:
+        model: the network.
+        ids: token ids; where they are `PICTURE`, the last rows of `picture` are taken in order.
+        picture: (positions, hidden); None where `ids` holds no `PICTURE`.
+    """
+    places = torch.tensor(ids, device=model.device)
+    embedded = model.get_input_embeddings()(places.clamp(min=0))
+    if picture is not None:
+        here = places == PICTURE
+        embedded[here] = picture[picture.shape[0] - int(here.sum()) :].to(embedded.dtype)
+    return embedded[None]
+
+
+def prefill(
+    model: LlavaNextForConditionalGeneration, embedded: torch.Tensor, cache: DynamicCache, stop: StopFlag
+) -> None:
+    """Runs (1, positions, hidden) through the language model into `cache`, without any logits; ends early on `stop`."""
+    for chunk in embedded.split(PREFILL, dim=1):
+        if stop.is_set:
+            return
+        model.model.language_model(inputs_embeds=chunk, past_key_values=cache, use_cache=True)

@@ -1,0 +1,363 @@
+"""ShareGPT4Video-8B: answers questions about a video from a grid of its frames, and keeps a conversation going.
+
+Exact to the published network (the golden tests say how exact); apart from it on purpose in two things, both in
+`--vision anyres`, the default: the model sees all tiles, as it was trained, where the published demo throws them away;
+and the picture stands once in a conversation, where the published demo repeats it until it crashes.
+`--vision published` reads the whole view alone, as that demo does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import torch
+from transformers import DynamicCache, LlavaNextForConditionalGeneration, PreTrainedTokenizerFast
+
+from sgv_demo.engines import Scene
+from sgv_demo.engines.llava.config import Setup, read_setup
+from sgv_demo.engines.llava.conversation import Prompt, Window, fit_prompt, with_trusted_ids
+from sgv_demo.engines.llava.network import (
+    UNQUANTIZED,
+    load_network,
+    picture_embeddings,
+    prefill,
+    prompt_embeddings,
+)
+from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown
+from sgv_demo.engines.llava.tiles import normalized, plan_tiles, tile_views, whole_view
+from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer
+from sgv_demo.engines.loading import (
+    Progress,
+    empty_cache,
+    free_memory,
+    memory_guard,
+    model_label,
+    quantization_config,
+    resolve_device,
+    resolve_dtype,
+    resolve_model,
+)
+from sgv_demo.engines.streaming import TICK, Controls, stream_ids, stream_text
+from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Trace, Turn
+from sgv_demo.video.compose import published_indices, shown_grid
+
+__all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "load", "published_indices"]
+
+Vision: TypeAlias = Literal["anyres", "published"]
+
+LICENCE = "weights under their model card's terms (Meta Llama 3 Community License)"
+
+PUBLISHED_OPTIONS = GenerationOptions(beams=1, max_new_tokens=1024, temperature=0.1, top_p=0.9)
+"""What the published page decodes with (app.py); its script run.py is greedy with 512 tokens."""
+
+
+@dataclass(slots=True)
+class _Step:
+    """One answer on its way."""
+
+    key: str
+    shown: Shown | None
+    prompt: Prompt
+    prefix: Prefix
+
+
+class ShareGPT4Video:
+    """An `Answerer`. One answer at a time: a second visitor waits for the first."""
+
+    default_frames = 16
+
+    def __init__(
+        self,
+        network: LlavaNextForConditionalGeneration,
+        tokenizer: PreTrainedTokenizerFast,
+        setup: Setup,
+        *,
+        info: EngineInfo,
+        vision: Vision,
+        cache_bytes: int,
+    ) -> None:
+        """
+        Args:
+            network: loaded weights.
+            tokenizer: the checkpoint's.
+            setup: the checkpoint's settings.
+            info: who this is.
+            vision: "anyres" shows all tiles, "published" the whole view alone.
+            cache_bytes: most memory that kept prefixes may take.
+
+        Raises:
+            EngineError: the tokenizer isn't Llama 3's, or not this network's.
+        """
+        self._network: LlavaNextForConditionalGeneration | None = network
+        self._setup = setup
+        self._info = info
+        self._vision: Vision = vision
+        text: Any = setup.network.text_config
+        self._tokenizer = PromptTokenizer(tokenizer, text.vocab_size)
+        self._window = Window(setup.prompt_limit, text.max_position_embeddings)
+        self._stop_ids = _stop_ids(network, setup)
+        self._prefixes = PrefixCache(cache_bytes)
+        self._lock = threading.Lock()
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
+        """Streams the answer to `question`; empty pieces say "still at it".
+
+        Args:
+            scene: its `frames` make the grid, in order; without frames the question is asked without a picture.
+            question: as typed; what looks like a control token or a picture in it stays text.
+            history: earlier turns about the same scene, oldest first.
+            options: beams are ignored; a temperature of 0 is greedy.
+
+        Raises:
+            EngineError: no question, one too long for the model, or an unloaded engine.
+            OutOfMemoryError: the answer needs more memory than there is.
+        """
+        if not question.strip():
+            raise EngineError("The question is empty; type one.")
+        while not self._lock.acquire(timeout=TICK):
+            yield ""
+        try:
+            return (yield from self._answer(scene, question, history, options))
+        finally:
+            self._lock.release()
+
+    def unload(self) -> None:
+        """Gives the memory back; later questions raise an `EngineError`."""
+        with self._lock:
+            device = self._loaded().device
+            self._network = None
+            self._prefixes.clear()
+            empty_cache(device)
+
+    def forget(self) -> None:
+        """Drops all kept prefixes."""
+        with self._lock:
+            self._prefixes.clear()
+
+    def _loaded(self) -> LlavaNextForConditionalGeneration:
+        if self._network is None:
+            raise EngineError("ShareGPT4Video-8B was unloaded; choose it again to load it.")
+        return self._network
+
+    def _answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
+        started = time.perf_counter()
+        device = self._loaded().device
+        step = self._begin(scene, question, history, options)
+        try:
+            with memory_guard(device):
+                new = yield from self._decode(step, options)
+        except OutOfMemoryError as error:
+            step.prefix = Prefix(None, [], DynamicCache())
+            self._prefixes.clear()
+            empty_cache(device)
+            fewer = max(len(scene.frames) // 2, 1)
+            raise OutOfMemoryError(
+                f"This answer needs more memory than {device.type} has; ask again with {fewer} frames,"
+                " a shorter answer, or the published vision mode."
+            ) from error
+        cut_off = len(new) >= step.prompt.new_tokens and new[-1] not in self._stop_ids
+        return Trace(
+            prompt=step.prompt.text,
+            token_ids=new,
+            prompt_tokens=len(step.prompt.ids),
+            seconds=time.perf_counter() - started,
+            finish="length" if cut_off else "stop",
+            picture=step.shown.picture if step.shown else None,
+            tiles=step.shown.tiles if step.shown else None,
+            note=self._note(step.prompt, new, options),
+        )
+
+    def _begin(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> _Step:
+        key = scene.key or _digest(scene.frames)
+        shown = self._prefixes.shown(key) or (self._show(scene.frames) if scene.frames else None)
+        prompt = fit_prompt(
+            self._tokenizer,
+            question.encode("utf-8", "replace").decode("utf-8"),
+            self._turns(history),
+            picture=shown.positions if shown else 0,
+            window=self._window,
+            new_tokens=options.max_new_tokens,
+        )
+        return _Step(key, shown, prompt, self._prefixes.take(key) or Prefix(shown, [], DynamicCache()))
+
+    def _turns(self, history: Sequence[Turn]) -> Sequence[Turn]:
+        """Earlier answers by their own ids, so that all of the prefix is found again; the published demo tokenises
+        their text anew, and so does the published mode."""
+        trusted = with_trusted_ids(history, self._tokenizer, self._stop_ids)
+        if self._vision == "published":
+            return [Turn(turn.question, turn.answer) for turn in trusted]
+        return trusted
+
+    def _show(self, frames: Sequence[Frame]) -> Shown:
+        picture = shown_grid([frame.image for frame in frames])
+        side, patches = self._setup.preprocessing.side, self._setup.patches
+        if self._vision == "published":
+            return Shown(picture, None, patches * patches)
+        tiling = plan_tiles((picture.shape[1], picture.shape[0]), self._setup.pinpoints, side)
+        return Shown(picture, tiling.tiles, patches * patches + tiling.tokens(patches))
+
+    def _decode(self, step: _Step, options: GenerationOptions) -> Generator[str, None, tuple[int, ...]]:
+        """Reads what isn't kept yet and generates; afterwards the prefix is kept for the next question.
+
+        When it is closed early, the prefix is cropped back to the prompt; when it fails, the prefix is dropped.
+        """
+        known: tuple[int, ...] = step.prompt.ids
+        try:
+            new = yield from stream_text(
+                stream_ids(lambda controls: self._generate(step, options, controls), prompt_ids=1),
+                self._tokenizer.text,
+            )
+            known += new
+        except GeneratorExit:
+            self._keep(step, known)
+            raise
+        self._keep(step, known)
+        return new
+
+    def _keep(self, step: _Step, ids: Sequence[int]) -> None:
+        step.prefix.settle(ids)
+        self._prefixes.put(step.key, step.prefix)
+
+    @torch.no_grad()
+    def _generate(self, step: _Step, options: GenerationOptions, controls: Controls) -> torch.Tensor:
+        """Runs in the stream's thread; returns (1, 1 + new) ids, the last of the prompt first."""
+        model, ids, prefix = self._loaded(), step.prompt.ids, step.prefix
+        start = prefix.match(ids)
+        self._make_room(len(ids) + step.prompt.new_tokens)
+        rest = ids[start:-1]
+        if rest:
+            picture = self._see(step.shown) if step.shown and PICTURE in rest else None
+            prefill(model, prompt_embeddings(model, rest, picture), prefix.cache, controls.stop)
+        last = torch.tensor([ids[-1:]], device=model.device)
+        if controls.stop.is_set:
+            return last
+        sampling = options.temperature > 0
+        return model.generate(  # pyright: ignore[reportReturnType]
+            input_ids=last,
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=model.device),
+            past_key_values=prefix.cache,
+            max_new_tokens=step.prompt.new_tokens,
+            do_sample=sampling,
+            temperature=options.temperature if sampling else None,
+            top_p=options.top_p if sampling else None,
+            eos_token_id=list(self._stop_ids),
+            pad_token_id=self._stop_ids[0],
+            **controls.arguments,
+        )
+
+    def _see(self, shown: Shown) -> torch.Tensor:
+        """(positions, hidden) embeddings of a picture."""
+        model, how = self._loaded(), self._setup.preprocessing
+        views, tiling = [whole_view(shown.picture, how.side)], None
+        if self._vision == "anyres":
+            size = (shown.picture.shape[1], shown.picture.shape[0])
+            tiling = plan_tiles(size, self._setup.pinpoints, how.side)
+            views.append(tile_views(shown.picture, tiling, how.side))
+        tower = model.model.vision_tower
+        pixels = [torch.from_numpy(normalized(view, how)).to(tower.device, tower.dtype) for view in views]
+        return picture_embeddings(model, torch.cat(pixels), tiling)
+
+    def _make_room(self, positions: int) -> None:
+        """Drops kept prefixes when the device has too little memory left for `positions` of keys and values."""
+        model = self._loaded()
+        config: Any = self._setup.network.text_config
+        each = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * model.dtype.itemsize
+        free = free_memory(model.device)
+        needed = 2 * each * positions  # growing copies
+        if free is not None and free < needed:
+            self._prefixes.release(needed - free)
+            empty_cache(model.device)
+
+    def _note(self, prompt: Prompt, new: Sequence[int], options: GenerationOptions) -> str:
+        notes = list(prompt.notes)
+        if options.beams > 1:
+            notes.append("Answers are decoded with one beam, so that they stream.")
+        if not self._tokenizer.text(new):
+            notes.append("The model answered with nothing; ask again, or in other words.")
+        return " ".join(notes)
+
+
+def load(
+    model: str,
+    *,
+    quantization: str,
+    dtype: str,
+    device: str = "auto",
+    vision: Vision = "anyres",
+    cache_megabytes: int = 2048,
+    progress: Progress | None = None,
+) -> ShareGPT4Video:
+    """Loads a checkpoint in the published layout.
+
+    Args:
+        model: folder or hub id.
+        quantization: nf4, int8 or none (a checkpoint saved quantized stays as it is).
+        dtype: auto, bfloat16, float16 or float32.
+        device: auto, cuda, mps or cpu.
+        vision: "anyres" as trained, "published" as the published demo.
+        cache_megabytes: most that kept prefixes may take.
+        progress: told what is being done.
+
+    Raises:
+        EngineError: the files can't be had, are damaged, or are not ShareGPT4Video's.
+        OutOfMemoryError: the weights don't fit.
+    """
+    folder = resolve_model(model, progress=progress)
+    setup = read_setup(folder, progress)
+    place = resolve_device(device)
+    kind = resolve_dtype(dtype, place)
+    tokenizer = _load_tokenizer(setup)
+    if progress is not None:
+        progress(f"Loading {model_label(model)}", None)
+    with memory_guard(place):
+        network = load_network(setup, place, kind, quantization_config(quantization, UNQUANTIZED, kind))
+    info = EngineInfo(
+        name="sharegpt4video",
+        label="ShareGPT4Video-8B",
+        device=place.type.upper(),
+        model=model_label(model),
+        quantization=quantization,
+        dtype=str(kind).removeprefix("torch."),
+        licence=LICENCE,
+    )
+    return ShareGPT4Video(network, tokenizer, setup, info=info, vision=vision, cache_bytes=cache_megabytes << 20)
+
+
+def _load_tokenizer(setup: Setup) -> PreTrainedTokenizerFast:
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(setup.folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"The tokenizer of {setup.folder.name} is missing or damaged; fetch it again.") from error
+
+
+def _stop_ids(network: LlavaNextForConditionalGeneration, setup: Setup) -> tuple[int, ...]:
+    """Ids that end an answer: generation_config.json's where it names some, otherwise config.json's.
+
+    Raises:
+        EngineError: neither names one.
+    """
+    config: Any = network.generation_config
+    found = config.eos_token_id if config is not None and config.eos_token_id is not None else None
+    found = setup.raw.get("eos_token_id") if found is None else found
+    ids = tuple(found) if isinstance(found, (list, tuple)) else (found,)
+    if not ids or not all(isinstance(value, int) for value in ids):
+        raise EngineError(f"{setup.folder.name} names no eos_token_id; answers would never end.")
+    return ids
+
+
+def _digest(frames: Sequence[Frame]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for frame in frames:
+        digest.update(repr(frame.image.shape).encode())
+        digest.update(frame.image.tobytes())
+    return digest.hexdigest()
