@@ -7,6 +7,45 @@ from dataclasses import dataclass
 
 from sgv_demo.types import Turn
 
+START_OF_TURN = "[UNUSED_TOKEN_146]"
+END_OF_TURN = "[UNUSED_TOKEN_145]"
+"""ShareCaptioner-Video's turn markers (InternLM2 also knows them as <|im_start|> and <|im_end|>)."""
+
+FIRST_FRAME = "This is the first frame of a video, describe it in detail."
+"""Sliding captions, the first keyframe. All these prompts: captioner/app.py of commit 7e02ee6, typos included."""
+
+KEY_FRAMES = "Here are a few key frames of a video, discribe this video in detail."
+"""Fast captions: all keyframes in one column."""
+
+
+def captioner_prompt(question: str) -> str:
+    """The text of one turn, without the beginning-of-text token; a picture goes between that token and this text."""
+    return f"{START_OF_TURN}user\n{question}{END_OF_TURN}\n{START_OF_TURN}assistant\n"
+
+
+def pair(before: tuple[int, float], after: tuple[int, float], previous: str) -> str:
+    """Sliding captions, two neighbouring keyframes.
+
+    Args:
+        before: number, counted from 0, and seconds of the earlier keyframe.
+        after: of the later one.
+        previous: the caption just before, trimmed.
+    """
+    frames = " and ".join(f"Video frame {index} at {time:.2f} Second(s)" for index, time in (before, after))
+    return f"Here are the {frames} of a video, describe what happend between them. What happend before is: {previous}"
+
+
+def summary(captions: Sequence[tuple[int, float, str]]) -> str:
+    """Clip summary: (number, counted from 0; seconds; text) of each caption. The prompt counts frames from 1."""
+    lines = [f"Video frame {index + 1} at {time:.2f} Second(s) description: {text}\n" for index, time, text in captions]
+    return "Summarize the following per frame descriptions:\n" + "".join(lines)
+
+
+def recaption(text: str) -> str:
+    """From a short generation prompt to a caption like those that the model was trained to write."""
+    return f"Translate this brief generation prompt into a detailed caption: {text}"
+
+
 ANSWERER_SYSTEM = (
     "You are a helpful language and vision assistant. You are able to understand the visual content that the user"
     " provides, and assist the user with a variety of tasks using natural language."

@@ -1,0 +1,116 @@
+"""From a folder to a network: every tensor accounted for before a single weight is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import BitsAndBytesConfig, GenerationConfig
+
+from sgv_demo.engines.loading import (
+    Shapes,
+    check_shapes,
+    checkpoint_shapes,
+    memory_guard,
+    quantization_config,
+    read_json,
+    weight_files,
+)
+from sgv_demo.engines.xcomposer2.config import XComposer2Config, read_config
+from sgv_demo.engines.xcomposer2.network import IGNORED, KEPT_WHOLE, KEY_MAPPING, InternLMXComposer2ForCausalLM
+from sgv_demo.errors import EngineError
+
+BNB_WIDTH = 64
+"""On a CPU, bitsandbytes 0.50 computes wrongly, without an error, where in_features is not a multiple of this."""
+
+
+def published_name(name: str) -> str:
+    """Our name of a tensor → the checkpoint's: a linear's own weight carries no `base` there."""
+    return re.sub(r"\.base\.(weight|bias)$", r".\1", name)
+
+
+def expected_shapes(config: XComposer2Config) -> dict[str, tuple[int, ...]]:
+    """Published names and shapes of all tensors that a checkpoint of these sizes must hold. Takes no memory."""
+    network = empty_network(config)
+    return {published_name(name): tuple(value.shape) for name, value in network.state_dict().items()}
+
+
+def empty_network(config: XComposer2Config) -> InternLMXComposer2ForCausalLM:
+    """The network on the meta device: shapes without numbers."""
+    with torch.device("meta"):
+        return InternLMXComposer2ForCausalLM(config)
+
+
+def is_quantized(folder: Path) -> bool:
+    """Whether the folder holds weights that were saved in 4 or 8 bit."""
+    return bool(read_json(folder / "config.json").get("quantization_config"))
+
+
+def read_checked_config(folder: Path) -> XComposer2Config:
+    """Sizes of a checkpoint, after its tensors' names and shapes were compared with the network's.
+
+    Raises:
+        EngineError: not a checkpoint, another architecture, damaged files, tensors that don't fit.
+    """
+    read_json(folder / "config.json")
+    shapes: Shapes = checkpoint_shapes(folder)
+    config = read_config(folder, shapes)
+    if not is_quantized(folder):
+        check_shapes(shapes, expected_shapes(config), optional=IGNORED, label=f"checkpoint {folder.name}")
+    return config
+
+
+def load_network(
+    folder: Path, config: XComposer2Config, *, quantization: str, dtype: torch.dtype, device: torch.device
+) -> InternLMXComposer2ForCausalLM:
+    """Reads the weights, file by file; each linear is quantized as it comes.
+
+    Args:
+        folder: published layout, or one that `save_pretrained` wrote in 4 or 8 bit (then `quantization` is the file's).
+        config: from `read_checked_config`.
+        quantization: nf4, int8 or none.
+        dtype: of what isn't quantized, the vision tower excepted, which is float32.
+        device: where the network goes.
+
+    Raises:
+        EngineError: tensors are missing, or a layer can't be quantized on this device.
+        OutOfMemoryError: it doesn't fit.
+    """
+    saved = is_quantized(folder)
+    how: BitsAndBytesConfig | dict[str, Any] | None = quantization_config(quantization, KEPT_WHOLE, dtype)
+    if saved:
+        how = read_json(folder / "config.json")["quantization_config"]
+    if how is not None and device.type == "cpu":
+        _check_widths(config)
+    with memory_guard(device):
+        network, info = InternLMXComposer2ForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            key_mapping=KEY_MAPPING,
+            dtype=dtype,
+            quantization_config=how,
+            device_map={"": device},
+            local_files_only=True,
+            use_safetensors=weight_files(folder)[0].suffix == ".safetensors",
+            output_loading_info=True,
+        )
+    lost = [*info["missing_keys"], *info["mismatched_keys"], *info["error_msgs"]]
+    if lost:
+        raise EngineError(f"Loading {folder.name} left tensors without weights: {', '.join(map(str, lost[:3]))}.")
+    network.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=2, do_sample=False)
+    return network.eval()
+
+
+def _check_widths(config: XComposer2Config) -> None:
+    """
+    Raises:
+        EngineError: a quantized linear would compute wrongly on a CPU.
+    """
+    odd = [width for width in (config.hidden_size, config.intermediate_size) if width % BNB_WIDTH]
+    if odd:
+        raise EngineError(
+            f"This checkpoint's layers of width {odd[0]} can't be quantized on a CPU (not a multiple of {BNB_WIDTH}); "
+            "use --quantization none."
+        )

@@ -1,0 +1,73 @@
+"""From a picture to the pixels that the captioner sees: resized to a budget of tiles, padded with white, normalised.
+
+The rule is the published one to the pixel, its truncations included.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sgv_demo.engines.xcomposer2.config import TILE
+from sgv_demo.errors import EngineError
+from sgv_demo.types import Picture
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+CELLS = 12
+"""Merged cells on one side of a tile: 24 patches, two by two."""
+
+
+def fit(picture: Picture, budget: int) -> Picture:
+    """Resizes to at most `budget` tiles and pads the shorter side with white to a multiple of 336.
+
+    Small pictures are scaled up. A picture too thin for the budget keeps at least one pixel on its short side.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        budget: tiles at most: 9 for pairs, 16 for key frames in one column.
+
+    Returns:
+        (336·rows, 336·columns, 3) uint8, rows · columns ≤ budget.
+
+    Raises:
+        EngineError: the picture has no pixels, or isn't (h, w, 3) uint8.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise EngineError("The picture is not (height, width, 3) of 8 bits, or has no pixels; decode the frame again.")
+    image = Image.fromarray(picture)
+    upright = image.width < image.height
+    if upright:
+        image = image.transpose(Image.Transpose.TRANSPOSE)
+    ratio = image.width / image.height
+    columns = 1
+    while (columns + 1) * math.ceil((columns + 1) / ratio) <= budget:
+        columns += 1
+    width = TILE * columns
+    resized = image.resize((width, max(int(width / ratio), 1)), Image.Resampling.BILINEAR)
+    height = math.ceil(resized.height / TILE) * TILE
+    padded = Image.new("RGB", (width, height), (255, 255, 255))
+    padded.paste(resized, (0, (height - resized.height) // 2))
+    if upright:
+        padded = padded.transpose(Image.Transpose.TRANSPOSE)
+    return np.asarray(padded)
+
+
+def tiles_of(fitted: Picture) -> tuple[int, int]:
+    """(across, down) of a picture from `fit`."""
+    return fitted.shape[1] // TILE, fitted.shape[0] // TILE
+
+
+def visual_tokens(across: int, down: int) -> int:
+    """Positions that a picture takes: tiles and global view of 144 cells, a separator per cell row and one between."""
+    return (across * down + 1) * CELLS**2 + 1 + (down + 1) * CELLS
+
+
+def pixels(fitted: Picture) -> torch.Tensor:
+    """(h, w, 3) uint8 → (1, 3, h, w) float32, normalised as CLIP was trained."""
+    values = torch.from_numpy(fitted.copy()).permute(2, 0, 1).float() / 255
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    return ((values - mean) / std).unsqueeze(0)
