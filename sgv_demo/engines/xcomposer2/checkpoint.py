@@ -85,7 +85,7 @@ def load_network(
     if how is not None and device.type == "cpu":
         _check_widths(config)
     with memory_guard(device):
-        network, info = InternLMXComposer2ForCausalLM.from_pretrained(
+        loaded: Any = InternLMXComposer2ForCausalLM.from_pretrained(
             folder,
             config=config,
             key_mapping=KEY_MAPPING,
@@ -96,6 +96,7 @@ def load_network(
             use_safetensors=weight_files(folder)[0].suffix == ".safetensors",
             output_loading_info=True,
         )
+    network, info = loaded
     lost = [*info["missing_keys"], *info["mismatched_keys"], *info["error_msgs"]]
     if lost:
         raise EngineError(f"Loading {folder.name} left tensors without weights: {', '.join(map(str, lost[:3]))}.")

@@ -29,7 +29,9 @@ from sgv_demo.engines.xcomposer2.tiling import CELLS
 CHUNK = 4096
 """Positions of a prompt computed at once: more than any picture takes, so that only long texts are cut."""
 
-KEY_MAPPING = {r"(attention\.(?:wqkv|wo)|feed_forward\.w[123])\.(weight|bias)$": r"\1.base.\2"}
+KEY_MAPPING = {
+    rf"(attention\.(?:wqkv|wo)|feed_forward\.w[123])\.{kind}$": rf"\1.base.{kind}" for kind in ("weight", "bias")
+}
 """From the published tensor names to ours: what a quantizer replaces must be a plain linear of its own."""
 
 IGNORED = (r"position_ids$", r"post_layernorm\.", r"rotary_emb\.inv_freq$")
@@ -190,7 +192,8 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         self.model = Decoder(config)
         self.output = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         tower = CLIPVisionModel(config.vision)
-        tower.post_layernorm = nn.Identity()  # its output is not used, and a checkpoint may lack it
+        # Its output is not used, and a checkpoint may lack it.
+        tower.post_layernorm = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
         self.vit = nn.ModuleDict({"vision_tower": nn.ModuleDict({"vision_model": tower})})
         cell = 4 * config.vision.hidden_size
         self.vision_proj = nn.Sequential(
