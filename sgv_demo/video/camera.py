@@ -72,7 +72,9 @@ def _name(steps: Sequence[Step]) -> list[CameraMove]:
         return [CameraMove("roll", start, end, float(np.degrees(roll)), "degrees")]
     if _counts("shift", shift, gone, seconds):
         pan = CameraMove("pan left" if dx > 0 else "pan right", start, end, abs(float(dx)), "frame widths")
-        tilt = CameraMove("tilt up" if dy > 0 else "tilt down", start, end, abs(float(dy)), "frame heights")
+        tilt = CameraMove(
+            "tilt up" if dy > 0 else "tilt down", start, end, abs(float(dy)) * steps[0].aspect, "frame heights"
+        )
         first, second = (pan, tilt) if abs(dx) >= abs(dy) else (tilt, pan)
         diagonal = min(abs(dx), abs(dy)) >= _DIAGONAL * max(abs(dx), abs(dy))
         return [first, second] if diagonal else [first]

@@ -79,7 +79,7 @@ def place(x: float, y: float) -> str:
 def look(frame: Frame, read_text: Callable[[Picture], tuple[str, ...]] | None = None) -> Look:
     """Measures one picture; `read_text` (see `text.TextReader`) reads its text, None reads none."""
     small = shrink(frame.image, 96)
-    grey = cv2.cvtColor(shrink(frame.image, 320), cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(shrink(frame.image, 320), cv2.COLOR_RGB2GRAY), np.uint8)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     return Look(
         light=float(luma.mean()),

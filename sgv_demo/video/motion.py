@@ -7,13 +7,13 @@ spread evenly over the picture, and a similarity transform that most of them agr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sgv_demo.types import Picture
+from sgv_demo.types import Frame
 
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -28,6 +28,14 @@ _ROUND_TRIP = 0.5
 """Pixels: how far a point may be from where it started after going along the flow and back."""
 _INLIER = 1.5
 """Pixels: how far a point may be from the camera's motion and still agree with it."""
+_SAME = 0.15
+"""Share of points whose flow cancels: fewer and the pictures show different things (cuts have 0.01 to 0.05)."""
+_SUPPORT = 0.4
+"""Share of points that must agree for the camera's motion to be believed."""
+_FLAT = 4.0
+"""Grey levels: a picture with less contrast shows nothing that could be followed."""
+_GRAIN = 0.5
+"""Correlation of neighbouring pixels: noise has less, pictures have far more."""
 _MIN_POINTS = 12
 """Fewer points don't make a measurement."""
 _CHANGED = 10.0
@@ -58,10 +66,16 @@ class Step:
     """Seconds."""
     end: float
     """Seconds."""
-    textured: float = 0.0
-    """Share of the picture's cells with something to follow."""
+    contrast_before: float = 0.0
+    """Grey levels: standard deviation of the earlier picture."""
+    contrast_after: float = 0.0
+    """The same of the later picture."""
+    different: bool = False
+    """Whether the two pictures show different things."""
+    returns: bool = False
+    """Whether the later picture shows again what was seen before the earlier one."""
     consistent: float = 0.0
-    """Share of those whose flow there and back cancels: near 0 where the two pictures show different things."""
+    """Share of the points with texture whose flow there and back cancels."""
     support: float = 0.0
     """Share of the followed points that agree with the camera's motion."""
     dx: float = 0.0
@@ -72,13 +86,31 @@ class Step:
     """Natural logarithm of how much larger the content became."""
     roll: float = 0.0
     """Radians that the content turned clockwise."""
+    aspect: float = 16 / 9
+    """Width of the picture by its height."""
     blobs: tuple[Blob, ...] = ()
     """What moved on its own, largest first."""
 
     @property
     def reliable(self) -> bool:
         """Whether enough points agree for the camera's motion to be believed."""
-        return self.consistent >= 0.2 and self.support >= 0.4
+        return not self.different and self.support >= _SUPPORT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plate:
+    """A picture made ready for measuring."""
+
+    time: float
+    """Seconds."""
+    grey: Grey
+    """(h, w), about 320 x 180 pixels."""
+    even: Grey
+    """The same with its local contrast evened out, so that brightness changes don't look like motion."""
+    contrast: float
+    """Standard deviation of `grey`, in grey levels."""
+    clear: bool
+    """Whether it shows something: neither flat nor mere noise, whose neighbouring pixels have nothing in common."""
 
 
 class Flow:
@@ -88,44 +120,48 @@ class Flow:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._even = cv2.createCLAHE(3.0, (8, 8))
 
-    def prepare(self, picture: Picture) -> Grey:
-        """Returns the (h, w) grey picture that steps are measured on."""
-        height, width = picture.shape[:2]
+    def plate(self, frame: Frame) -> Plate:
+        """Makes a frame ready."""
+        height, width = frame.image.shape[:2]
         scale = (_AREA / (height * width)) ** 0.5
         size = (max(32, round(width * scale)), max(32, round(height * scale)))
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        shape = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(grey, size, interpolation=shape), np.uint8)
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(frame.image, size, interpolation=how)
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        even = np.asarray(self._even.apply(grey), np.uint8)
+        contrast = float(grey.std())
+        clear = contrast >= _FLAT and float(np.corrcoef(grey[:, 1:].ravel(), grey[:, :-1].ravel())[0, 1]) >= _GRAIN
+        return Plate(frame.time, grey, even, contrast, clear)
 
-    def step(self, before: Grey, after: Grey, start: float, end: float) -> Step:
-        """Measures from `before`, shown at `start` seconds, to `after`, shown at `end`; both of one shape."""
-        even = np.asarray(self._even.apply(before), np.uint8), np.asarray(self._even.apply(after), np.uint8)
-        flow, trip = self._both_ways(*even)
-        points, texture = _points(even[0])
+    def step(self, before: Plate, after: Plate) -> Step:
+        """Measures from one picture to the next, both of one shape."""
+        step = Step(before.time, after.time, before.contrast, after.contrast)
+        if not (before.clear and after.clear):
+            return replace(step, different=before.contrast >= _FLAT and after.contrast >= _FLAT)
+        flow, trip = self._both_ways(before.even, after.even)
+        points, texture = _points(before.even)
         column, row = points.T
         target = points + flow[row, column]
-        height, width = before.shape
+        height, width = before.grey.shape
         inside = ((target >= 0) & (target <= (width - 1, height - 1))).all(axis=1)
         textured = (texture >= _TEXTURE) & inside
         good = textured & (trip[row, column] < _ROUND_TRIP)
-        share = float(textured.sum()) / len(points)
         consistent = float(good.sum()) / max(1, int(textured.sum()))
-        if good.sum() < _MIN_POINTS:
-            return Step(start, end, share, consistent)
+        if good.sum() < _MIN_POINTS or consistent < _SAME:
+            return replace(step, consistent=consistent, different=consistent < _SAME)
         matrix, support = _similarity(points[good].astype(np.float32), target[good])
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         shift = matrix @ [*centre, 1] - centre
-        return Step(
-            start,
-            end,
-            share,
-            consistent,
-            support,
+        return replace(
+            step,
+            consistent=consistent,
+            support=support,
             dx=float(shift[0]) / width,
             dy=float(shift[1]) / width,
             zoom=float(np.log(np.hypot(matrix[0, 0], matrix[1, 0]))),
             roll=float(np.arctan2(matrix[1, 0], matrix[0, 0])),
-            blobs=_blobs(before, after, flow, trip, matrix) if consistent >= 0.2 else (),
+            aspect=width / height,
+            blobs=_blobs(before.grey, after.grey, flow, trip, matrix),
         )
 
     def _both_ways(self, before: Grey, after: Grey) -> tuple[Floats, Floats]:
