@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
+from sgv_demo.video.sniff import reason_unopened, refuse_documents
 
 _VIDEO_FORMATS: Final = (
     "mov,matroska,webm,avi,mpegts,mpeg,asf,flv,live_flv,ogg,gif,apng,webp_anim,h264,hevc,vvc,mpegvideo,m4v,h263,mjpeg,"
@@ -39,7 +40,6 @@ _OPTIONS: Final = {
 }
 _MOST_DEMUX_ERRORS = 64
 
-NOT_A_VIDEO = "This is not a video that can be read (damaged, or of an unknown kind); export it again as MP4."
 NOTHING_DECODABLE = "No picture in this file can be decoded; export or upload it again."
 
 
@@ -49,6 +49,7 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         VideoError: FFmpeg doesn't recognise the content as one of the allowed kinds.
     """
+    refuse_documents(path)
     try:
         # An absolute path behind "file:" takes any name literally: a leading dash, a colon, %03d, an http: prefix.
         return av.open(f"file:{path.absolute()}", options=_OPTIONS, metadata_errors="replace")
@@ -57,7 +58,7 @@ def open_container(path: Path) -> InputContainer:
     except MemoryError as error:
         raise VideoError("Opening this file needs too much memory; export it again as MP4.") from error
     except (FFmpegError, OSError, ValueError) as error:
-        raise VideoError(NOT_A_VIDEO) from error
+        raise VideoError(reason_unopened(path)) from error
 
 
 def choose_stream(container: InputContainer, settings: Settings) -> VideoStream:
@@ -107,5 +108,7 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
         try:
             yield from container.demux(stream)
             return
+        except MemoryError:
+            raise
         except FFmpegError:
             failures += 1

@@ -6,7 +6,7 @@ The decoding itself runs in a process of its own (see `isolated`), so a hostile 
 from __future__ import annotations
 
 import stat
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -110,15 +110,15 @@ def open_video(
         yield open_here(path, settings, backend)
 
 
-def open_here(path: Path, settings: Settings, backend: Backend) -> VideoReader:
-    """A reader in this very process; raises VideoError when the file can't be used."""
+def open_here(path: Path, settings: Settings, backend: Backend, beat: Callable[[], None] = lambda: None) -> VideoReader:
+    """A reader in this very process, calling `beat` for every decoded picture; raises VideoError."""
     if backend == "decord":
         from sgv_demo.video.decord_reader import DecordReader
 
         return DecordReader(path, settings)
     from sgv_demo.video.pyav_reader import PyavReader
 
-    return PyavReader(path, settings)
+    return PyavReader(path, settings, beat=beat)
 
 
 def probe(path: Path, settings: Settings) -> VideoInfo:

@@ -12,6 +12,7 @@ import queue
 import resource
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import fields
@@ -33,6 +34,7 @@ class Worker:
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         self._source, self._sink = source, sink
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._beaten = time.monotonic()
 
     def run(self) -> None:
         """Opens the file and answers requests; returns never, the process ends when the app hangs up or kills it."""
@@ -42,7 +44,7 @@ class Worker:
         settings = Settings(**{k: v for k, v in opening["settings"].items() if k in known})
         limit(settings)
         try:
-            video = readers.open_here(Path(opening["path"]), settings, opening["backend"])
+            video = readers.open_here(Path(opening["path"]), settings, opening["backend"], self._beat)
             self._send(
                 {"kind": "opened", "info": info_to_dict(video.info), "count": video.frame_count, "fps": video.fps}
             )
@@ -91,6 +93,13 @@ class Worker:
     def _send(self, message: Message) -> None:
         self._sink.write(pack(message))
         self._sink.flush()
+
+    def _beat(self) -> None:
+        """Tells the app about once a second that pictures are coming along, however far the next wanted one is."""
+        now = time.monotonic()
+        if now - self._beaten >= 1.0:
+            self._beaten = now
+            self._send({"kind": "alive"})
 
     def _listen(self) -> None:
         while (message := receive(self._source)) is not None:

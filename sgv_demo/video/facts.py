@@ -1,0 +1,143 @@
+"""Probing: what a file is, found by walking over its packets and decoding one picture."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from sgv_demo.errors import VideoError
+from sgv_demo.settings import Settings
+from sgv_demo.types import VideoInfo
+from sgv_demo.video.container import NOTHING_DECODABLE, packets
+from sgv_demo.video.passes import Clock, Pass
+from sgv_demo.video.picture import displayed_size
+from sgv_demo.video.scan import Scan, scan
+
+_FIRST_PICTURE_SECONDS = 3.0
+_STILL_BRANDS = ("avif", "heic", "heix", "mif1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """Everything that the readings of one file share."""
+
+    info: VideoInfo
+    scan: Scan
+    time_base: float
+    """Seconds a tick."""
+    origin: int
+    """The tick that people call zero."""
+    average_rate: float
+    """Pictures a second as the container states it (published sampling)."""
+    aspect: Fraction | None
+    """Width over height of a stored pixel."""
+
+    def clock(self) -> Clock:
+        """A clock for one reading."""
+        return Clock(self.time_base, self.origin, 1 / self.info.fps)
+
+    def seconds(self, tick: int) -> float:
+        """Time for people."""
+        return (tick - self.origin) * self.time_base
+
+    def tick(self, seconds: float) -> float:
+        """The inverse of `seconds`."""
+        return seconds / self.time_base + self.origin
+
+
+def find_facts(path: Path, settings: Settings) -> Facts:
+    """Probes the file.
+
+    Raises:
+        VideoError: it can't be used.
+    """
+    opened = Pass(path, settings)
+    try:
+        base = float(opened.stream.time_base or 0) or 1e-6
+        known = scan(opened.container, opened.stream)
+        _refuse_stills(opened, known)
+        rate = _rate(opened, known, base)
+        origin = _origin(opened, known, base)
+        end = known.count / rate if known.end is None else (known.end - origin) * base
+        claimed = _claimed(opened, base)
+        opened.reopen()
+        start, size = _first_picture(opened, Clock(base, origin, 1 / rate))
+        cut_short = claimed is not None and claimed - end > max(1.0, 2 / rate) and not _has_all_packets(opened, known)
+        duration = claimed if cut_short and claimed is not None else end
+        info = VideoInfo(
+            path=path,
+            duration=duration,
+            fps=rate,
+            size=size,
+            codec=opened.stream.codec_context.codec.canonical_name,
+            has_audio=bool(opened.container.streams.audio),
+            start=start,
+            notes=_notes(known, duration, end if cut_short else None),
+        )
+        average_rate, aspect = float(opened.stream.average_rate or 0) or rate, opened.stream.sample_aspect_ratio
+    finally:
+        opened.close()
+    if duration > settings.max_seconds:
+        raise VideoError(
+            f"The video lasts {duration / 60:.0f} minutes, over the limit of {settings.max_seconds / 60:.0f}; cut it first."
+        )
+    return Facts(info, known, base, origin, average_rate, aspect)
+
+
+def _refuse_stills(opened: Pass, known: Scan) -> None:
+    brand = opened.container.metadata.get("major_brand", "")
+    if known.count <= 1 and (brand in _STILL_BRANDS or opened.container.format.name in ("gif", "apng", "mjpeg")):
+        raise VideoError("This is a still picture, not a video; choose a video file.")
+
+
+def _rate(opened: Pass, known: Scan, base: float) -> float:
+    """Pictures a second: the container's average where the walk agrees, otherwise measured."""
+    stated = float(opened.stream.average_rate or 0)
+    if known.end is None or known.first is None or known.end <= known.first:
+        return float(opened.stream.guessed_rate or 0) or stated or 25.0
+    measured = known.count / ((known.end - known.first) * base)
+    return stated if stated and abs(stated - measured) <= 0.02 * measured else measured
+
+
+def _origin(opened: Pass, known: Scan, base: float) -> int:
+    """The container's start; a negative one is sound running up to the pictures. AVI has no start of its own."""
+    first = known.first or 0
+    if opened.container.format.name == "avi":
+        return first
+    start = round((opened.container.start_time or 0) / 1e6 / base)
+    return start if start > 0 else min(0, first)
+
+
+def _claimed(opened: Pass, base: float) -> float | None:
+    """Seconds that the header promises for the pictures, or for the whole file where it doesn't say."""
+    if opened.stream.duration:
+        return opened.stream.duration * base
+    return opened.container.duration / 1e6 if opened.container.duration else None
+
+
+def _has_all_packets(opened: Pass, known: Scan) -> bool:
+    """Whether the pictures end early because there are no more, not because the file is cut off."""
+    if opened.container.format.name.startswith("mov"):
+        return len(opened.stream.index_entries) <= known.count
+    # Where sound goes on to the promised end, nothing is missing.
+    return bool(opened.container.streams.audio)
+
+
+def _first_picture(opened: Pass, clock: Clock) -> tuple[float, tuple[int, int]]:
+    """Time and displayed size of the first picture that can be decoded; raises VideoError when there is none."""
+    limit = time.monotonic() + _FIRST_PICTURE_SECONDS
+    for packet in packets(opened.container, opened.stream):
+        for frame in opened.decode(packet):
+            aspect = opened.stream.sample_aspect_ratio
+            return clock.of(frame), displayed_size(frame.width, frame.height, aspect, frame.rotation)
+        if time.monotonic() > limit:
+            break
+    raise VideoError(NOTHING_DECODABLE)
+
+
+def _notes(known: Scan, duration: float, cut_at: float | None) -> tuple[str, ...]:
+    if cut_at is None:
+        return ()
+    return (f"The file is cut short: its pictures end at {cut_at:.1f} s of {duration:.1f} s.",)
