@@ -72,7 +72,7 @@ def fitted(options: AnalysisOptions, engine: EngineInfo) -> AnalysisOptions:
 
 def analyze(
     path: Path, captioner: Captioner, options: AnalysisOptions, settings: Settings, *, store: Store | None = None
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """The whole way: keyframes, a caption for each step, a summary.
 
     With a store every event is kept as it comes. What an earlier run of the same video, engine and options left is

@@ -11,7 +11,7 @@ from pathlib import Path
 from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, write_json
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
-from sgv_demo.types import Analysis, AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions
+from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, SamplingOptions
 
 
 def settings_for(args: Namespace) -> Settings:
@@ -77,12 +77,12 @@ def frames(args: Namespace) -> None:
 
 def keyframes(args: Namespace) -> None:
     """Prints keyframes and what was measured between them."""
+    from sgv_demo.engines.measured import INFO as MEASURED
     from sgv_demo.exports import clock, evidence_phrases
     from sgv_demo.pipeline import find_keyframes
 
     sampling = sampling_for(args)
-    nobody = EngineInfo("none", "Nothing written")
-    start = Analysis(nobody, AnalysisOptions(sampling))
+    start = Analysis(MEASURED, AnalysisOptions(sampling))
     terminal = Terminal(quiet=True)
     analysis = terminal.fold(find_keyframes(args.video, sampling, settings_for(args)), start)
     write_json(json_for(analysis, captions=False), args.json)

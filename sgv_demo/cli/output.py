@@ -130,9 +130,7 @@ def json_for(analysis: Analysis, *, captions: bool = True) -> dict[str, Any]:
 
     record = to_record(analysis)
     if not captions:
-        for name in ("captions", "summary", "summary_levels", "summary_trace", "engine"):
-            del record[name]
-        record["settings"] = record["settings"]["sampling"]
+        del record["captions"]
     return record
 
 
