@@ -1,0 +1,45 @@
+# make demo · make test · make bench · each sets itself up from nothing; PYTHON=python3.12 overrides the interpreter.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types unit ui bench clean
+
+demo: $(VENV)/.app
+	"$(BIN)/python" app.py
+
+test: lint types unit ui
+
+lint: $(VENV)/.dev
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+
+types: $(VENV)/.dev
+	"$(BIN)/basedpyright"
+
+# Tests of models and of the reader share two cores well; the page's tests keep Chromium to themselves.
+unit: $(VENV)/.dev
+	"$(BIN)/pytest" tests -m "not ui" -n 2 --dist worksteal -q
+
+ui: $(VENV)/.dev
+	"$(BIN)/pytest" tests -m ui -q
+
+bench: $(VENV)/.dev
+	"$(BIN)/python" -m benchmarks
+
+clean:
+	rm -rf "$(VENV)" test-output .pytest_cache .ruff_cache
+
+$(VENV)/.python:
+	"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed; give one with PYTHON=")'
+	"$(PYTHON)" -m venv "$(VENV)"
+	touch "$@"
+
+$(VENV)/.app: requirements.txt | $(VENV)/.python
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch "$@"
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.app
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch "$@"
