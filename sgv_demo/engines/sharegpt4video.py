@@ -98,9 +98,9 @@ class ShareGPT4Video:
         self._setup = setup
         self._info = info
         self._vision: Vision = vision
-        text: Any = setup.network.text_config
-        self._tokenizer = PromptTokenizer(tokenizer, text.vocab_size)
-        self._window = Window(setup.prompt_limit, text.max_position_embeddings)
+        self._tokenizer = PromptTokenizer(tokenizer, setup.text.vocab_size)
+        self.window = Window(setup.prompt_limit, setup.text.max_position_embeddings)
+        """How much a conversation may take."""
         self._stop_ids = _stop_ids(network, setup)
         self._prefixes = PrefixCache(cache_bytes)
         self._lock = threading.Lock()
@@ -185,7 +185,7 @@ class ShareGPT4Video:
             question.encode("utf-8", "replace").decode("utf-8"),
             self._turns(history),
             picture=shown.positions if shown else 0,
-            window=self._window,
+            window=self.window,
             new_tokens=options.max_new_tokens,
         )
         return _Step(key, shown, prompt, self._prefixes.take(key) or Prefix(shown, [], DynamicCache()))
@@ -231,7 +231,8 @@ class ShareGPT4Video:
     @torch.no_grad()
     def _generate(self, step: _Step, options: GenerationOptions, controls: Controls) -> torch.Tensor:
         """Runs in the stream's thread; returns (1, 1 + new) ids, the last of the prompt first."""
-        model, ids, prefix = self._loaded(), step.prompt.ids, step.prefix
+        model: Any = self._loaded()  # its class mixes `generate` in for a protocol that type checkers don't see
+        ids, prefix = step.prompt.ids, step.prefix
         start = prefix.match(ids)
         self._make_room(len(ids) + step.prompt.new_tokens)
         rest = ids[start:-1]
@@ -242,7 +243,7 @@ class ShareGPT4Video:
         if controls.stop.is_set:
             return last
         sampling = options.temperature > 0
-        return model.generate(  # pyright: ignore[reportReturnType]
+        return model.generate(
             input_ids=last,
             attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=model.device),
             past_key_values=prefix.cache,
@@ -270,7 +271,7 @@ class ShareGPT4Video:
     def _make_room(self, positions: int) -> None:
         """Drops kept prefixes when the device has too little memory left for `positions` of keys and values."""
         model = self._loaded()
-        config: Any = self._setup.network.text_config
+        config = self._setup.text
         each = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * model.dtype.itemsize
         free = free_memory(model.device)
         needed = 2 * each * positions  # growing copies
@@ -323,7 +324,7 @@ def load(
         network = load_network(setup, place, kind, quantization_config(quantization, UNQUANTIZED, kind))
     info = EngineInfo(
         name="sharegpt4video",
-        label="ShareGPT4Video-8B",
+        label="ShareGPT4Video 8B",
         device=place.type.upper(),
         model=model_label(model),
         quantization=quantization,
@@ -347,12 +348,12 @@ def _stop_ids(network: LlavaNextForConditionalGeneration, setup: Setup) -> tuple
         EngineError: neither names one.
     """
     config: Any = network.generation_config
-    found = config.eos_token_id if config is not None and config.eos_token_id is not None else None
-    found = setup.raw.get("eos_token_id") if found is None else found
-    ids = tuple(found) if isinstance(found, (list, tuple)) else (found,)
-    if not ids or not all(isinstance(value, int) for value in ids):
-        raise EngineError(f"{setup.folder.name} names no eos_token_id; answers would never end.")
-    return ids
+    found = config.eos_token_id if config is not None and config.eos_token_id is not None else setup.text.eos_token_id
+    ids = found if isinstance(found, (list, tuple)) else [found]
+    known = tuple(value for value in ids if isinstance(value, int))
+    if not known or len(known) < len(ids):
+        raise EngineError(f"{setup.folder.name} names no eos_token_id, so an answer would never end; use its config.")
+    return known
 
 
 def _digest(frames: Sequence[Frame]) -> str:

@@ -9,10 +9,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from sgv_demo.types import Picture
-
 
 BAND = 50
 """Pixels of white between the cells of a grid."""
@@ -74,3 +73,61 @@ def shown_grid(images: Sequence[Picture]) -> Picture:
 def resized(image: Picture, size: tuple[int, int]) -> Picture:
     """Scales to (width, height) with Pillow's bilinear filter."""
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+
+PAIR_GAP = 50
+"""Pixels of white between the two frames of a pair."""
+COLUMN_GAP = 20
+"""Pixels of white between the frames of a column, with a black line in the middle."""
+COLUMN_PIXELS = 100_000_000
+"""Largest column; frames of a longer one are scaled down first, far above what a model sees of it in the end."""
+
+
+def pair(before: Picture, after: Picture) -> Picture:
+    """The later frame under the earlier one, as ShareCaptioner-Video was trained: as wide and twice as high, plus 50 px.
+
+    The canvas is made for the earlier frame; of a later one that is larger, what sticks out is cut off.
+    """
+    height, width = before.shape[:2]
+    canvas = Image.new("RGB", (width, 2 * height + PAIR_GAP), "white")
+    canvas.paste(Image.fromarray(before), (0, 0))
+    canvas.paste(Image.fromarray(after), (0, height + PAIR_GAP))
+    return np.asarray(canvas)
+
+
+def column(images: Sequence[Picture]) -> Picture:
+    """All keyframes in one labelled column, as ShareCaptioner-Video was trained for fast captions.
+
+    The label font of the published demo (SimHei) isn't free; Pillow's own is used at the same size.
+
+    Raises:
+        ValueError: there is no picture.
+    """
+    if not images:
+        raise ValueError("a column needs at least one picture")
+    images = _bounded(images)
+    widest = max(image.shape[1] for image in images)
+    pad = max(widest // 4, 100)
+    width = widest + COLUMN_GAP + pad
+    canvas = Image.new("RGB", (width, sum(image.shape[0] + COLUMN_GAP for image in images) + COLUMN_GAP), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=pad // 5)
+    top = COLUMN_GAP // 2
+    for i, image in enumerate(images):
+        height = image.shape[0]
+        canvas.paste(Image.fromarray(image), (pad, top))
+        draw.text((0, top + height // 2), f"<IMAGE {i}>", fill="black", font=font)
+        if i + 1 < len(images):
+            line = top + height + COLUMN_GAP // 2
+            draw.line([(0, line), (width, line)], fill="black", width=2)
+        top += height + COLUMN_GAP
+    return np.asarray(canvas)
+
+
+def _bounded(images: Sequence[Picture]) -> Sequence[Picture]:
+    """The same pictures, or smaller ones where their column would take more than `COLUMN_PIXELS`."""
+    area = max(image.shape[1] for image in images) * sum(image.shape[0] for image in images)
+    if area <= COLUMN_PIXELS:
+        return images
+    scale = math.sqrt(COLUMN_PIXELS / area)
+    return [resized(i, (max(int(i.shape[1] * scale), 1), max(int(i.shape[0] * scale), 1))) for i in images]

@@ -1,1 +1,1 @@
-"""ShareGPT4Video-8B's parts: tiling, prompt tokens, network and kept prefixes, apart from the engine that joins them."""
+"""ShareGPT4Video-8B's parts: tiling, prompt tokens, network, kept prefixes. `sharegpt4video.py` joins them."""

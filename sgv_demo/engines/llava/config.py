@@ -68,7 +68,12 @@ class Setup:
     """All that a checkpoint's files say, before any weight is read."""
 
     folder: Path
+    text: LlamaConfig
+    """The language model."""
+    vision: CLIPVisionConfig
+    """The tower."""
     network: LlavaNextConfig
+    """Both together."""
     pinpoints: tuple[Size, ...]
     """Canvas sizes to choose from, (width, height) in pixels."""
     preprocessing: Preprocessing
@@ -84,8 +89,7 @@ class Setup:
     @property
     def patches(self) -> int:
         """Patches along one side of a view."""
-        vision = self.network.vision_config
-        return vision.image_size // vision.patch_size  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        return self.preprocessing.side // self.vision.patch_size  # pyright: ignore[reportOperatorIssue]
 
 
 def read_setup(folder: Path, progress: Progress | None = None, timeout: float = 3.0) -> Setup:
@@ -106,22 +110,25 @@ def read_setup(folder: Path, progress: Progress | None = None, timeout: float = 
     own_tower = bool(raw.get("unfreeze_mm_vision_tower", False))
     tower = _tower_folder(folder, raw, own_tower, progress, timeout)
     tower_raw = read_json(tower / "config.json")
-    vision = _known(tower_raw.get("vision_config", tower_raw), VISION_REQUIRED, VISION_OPTIONAL, "the tower's config")
-    text = _known(raw, TEXT_REQUIRED, TEXT_OPTIONAL, "config.json")
+    vision_sizes = _known(
+        tower_raw.get("vision_config", tower_raw), VISION_REQUIRED, VISION_OPTIONAL, "the tower's config"
+    )
+    text_sizes = _known(raw, TEXT_REQUIRED, TEXT_OPTIONAL, "config.json")
     try:
+        text, vision = LlamaConfig(**text_sizes), CLIPVisionConfig(**vision_sizes)
         network = LlavaNextConfig(
-            vision_config=CLIPVisionConfig(**vision),
-            text_config=LlamaConfig(**text),
+            vision_config=vision,
+            text_config=text,
             vision_feature_layer=raw.get("mm_vision_select_layer", -2),
             tie_word_embeddings=bool(raw.get("tie_word_embeddings", False)),
             image_token_index=PICTURE,
         )
     except (StrictDataclassError, KeyError, TypeError, ValueError) as error:
         raise EngineError(f"The settings of {folder.name} contradict each other: {_last_line(error)}.") from error
-    preprocessing = read_preprocessing(tower, vision["image_size"])
-    limit = min(text["max_position_embeddings"], raw.get("tokenizer_model_max_length") or 1 << 30)
+    preprocessing = read_preprocessing(tower, vision_sizes["image_size"])
+    limit = min(text.max_position_embeddings, raw.get("tokenizer_model_max_length") or 1 << 30)
     pinpoints = _pinpoints(raw.get("image_grid_pinpoints"), preprocessing.side)
-    return Setup(folder, network, pinpoints, preprocessing, own_tower, tower, limit, raw)
+    return Setup(folder, text, vision, network, pinpoints, preprocessing, own_tower, tower, limit, raw)
 
 
 def read_preprocessing(tower: Path, side: int) -> Preprocessing:

@@ -64,7 +64,7 @@ def empty_network(setup: Setup) -> LlavaNextForConditionalGeneration:
 def expected_shapes(setup: Setup) -> dict[str, tuple[int, ...]]:
     """Names and shapes that the checkpoint must hold, in its own naming."""
     shapes = {original_name(name): tuple(value.shape) for name, value in empty_network(setup).named_parameters()}
-    if setup.network.text_config.tie_word_embeddings:  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+    if setup.text.tie_word_embeddings:
         shapes.pop("lm_head.weight", None)
     return shapes
 
@@ -77,7 +77,7 @@ def check_checkpoint(setup: Setup) -> None:
     if "quantization_config" in setup.raw:
         return
     optional = (*HARMLESS, *(() if setup.own_tower else (r"^model\.vision_tower\.",)))
-    if setup.network.text_config.tie_word_embeddings:  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+    if setup.text.tie_word_embeddings:
         optional = (*optional, r"^lm_head\.weight$")
     check_shapes(checkpoint_shapes(setup.folder), expected_shapes(setup), optional=optional, label=setup.folder.name)
 
@@ -91,18 +91,15 @@ def load_network(
         EngineError: the checkpoint or its tower doesn't fit the network.
     """
     check_checkpoint(setup)
-    saved: Any = setup.raw.get("quantization_config")
-    if saved:
-        setup.network.quantization_config = saved
-    model, report = LlavaNextForConditionalGeneration.from_pretrained(
-        setup.folder,
-        config=setup.network,
-        key_mapping=KEY_MAPPING,
-        dtype=dtype,
-        device_map={"": device},
-        output_loading_info=True,
-        **({"quantization_config": quantization} if quantization is not None and not saved else {}),
+    options: dict[str, Any] = {"key_mapping": KEY_MAPPING, "dtype": dtype, "device_map": {"": device}}
+    if "quantization_config" in setup.raw:
+        setup.network.quantization_config = setup.raw["quantization_config"]
+    elif quantization is not None:
+        options["quantization_config"] = quantization
+    loaded: Any = LlavaNextForConditionalGeneration.from_pretrained(
+        setup.folder, config=setup.network, output_loading_info=True, **options
     )
+    model, report = loaded
     missing = [name for name in report["missing_keys"] if setup.own_tower or not name.startswith("model.vision_tower.")]
     extra = [name for name in report["unexpected_keys"] if not re.search("|".join(HARMLESS), name)]
     if not setup.own_tower:
@@ -120,13 +117,11 @@ def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVi
         EngineError: a tensor is missing or misshapen; a CLIP's text half is passed over.
     """
     with torch.device("meta"):
-        shapes = AutoModel.from_config(setup.network.vision_config).named_parameters()
+        shapes = AutoModel.from_config(setup.vision).named_parameters()
         expected = {f"vision_model.{name}": tuple(value.shape) for name, value in shapes}
     passed_over = (*HARMLESS, r"^text_", r"^visual_projection\.", r"^logit_scale$")
     check_shapes(checkpoint_shapes(setup.tower), expected, optional=passed_over, label=setup.tower.name)
-    return CLIPVisionModel.from_pretrained(
-        setup.tower, config=setup.network.vision_config, dtype=dtype, device_map={"": device}
-    )
+    return CLIPVisionModel.from_pretrained(setup.tower, config=setup.vision, dtype=dtype, device_map={"": device})
 
 
 def picture_embeddings(

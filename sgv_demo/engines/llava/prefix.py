@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from sgv_demo.types import Picture
 
@@ -40,8 +41,9 @@ class Prefix:
     @property
     def nbytes(self) -> int:
         """Memory that its keys, values and picture take."""
-        tensors = [t for layer in self.cache.layers if layer.is_initialized for t in (layer.keys, layer.values)]
-        held = sum(tensor.untyped_storage().nbytes() for tensor in tensors if tensor is not None)
+        layers = [layer for layer in self.cache.layers if isinstance(layer, DynamicLayer) and layer.is_initialized]
+        tensors = [tensor for layer in layers for tensor in (layer.keys, layer.values) if tensor is not None]
+        held = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
         return held + (self.shown.picture.nbytes if self.shown else 0)
 
     def crop(self, length: int) -> None:
