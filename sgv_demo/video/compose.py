@@ -84,7 +84,7 @@ COLUMN_PIXELS = 100_000_000
 
 
 def pair(before: Picture, after: Picture) -> Picture:
-    """The later frame under the earlier one, as ShareCaptioner-Video was trained: as wide and twice as high, plus 50 px.
+    """The later frame 50 px under the earlier one, as ShareCaptioner-Video was trained.
 
     The canvas is made for the earlier frame; of a later one that is larger, what sticks out is cut off.
     """

@@ -22,6 +22,8 @@ from sgv_demo.engines.xcomposer2.config import XComposer2Config, read_config
 from sgv_demo.engines.xcomposer2.network import IGNORED, KEPT_WHOLE, KEY_MAPPING, InternLMXComposer2ForCausalLM
 from sgv_demo.errors import EngineError
 
+TOKENIZER_FILES = ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "clip_vision_config.json")
+"""What belongs to a checkpoint beside weights and config."""
 BNB_WIDTH = 64
 """On a CPU, bitsandbytes 0.50 computes wrongly, without an error, where in_features is not a multiple of this."""
 
@@ -43,9 +45,17 @@ def empty_network(config: XComposer2Config) -> InternLMXComposer2ForCausalLM:
         return InternLMXComposer2ForCausalLM(config)
 
 
-def is_quantized(folder: Path) -> bool:
-    """Whether the folder holds weights that were saved in 4 or 8 bit."""
-    return bool(read_json(folder / "config.json").get("quantization_config"))
+def is_quantized(folder: Path) -> str:
+    """ "nf4" or "int8" for a folder with weights that were saved so; "" for others."""
+    saved = read_json(folder / "config.json").get("quantization_config")
+    if not isinstance(saved, dict):
+        return ""
+    return "nf4" if saved.get("load_in_4bit") else "int8"
+
+
+def quantized_parameter(name: str) -> bool:
+    """Whether nf4 and int8 quantize the parameter of that (our) name."""
+    return name.endswith(".base.weight")
 
 
 def read_checked_config(folder: Path) -> XComposer2Config:
@@ -71,7 +81,7 @@ def load_network(
         folder: published layout, or one that `save_pretrained` wrote in 4 or 8 bit (then `quantization` is the file's).
         config: from `read_checked_config`.
         quantization: nf4, int8 or none.
-        dtype: of what isn't quantized, the vision tower excepted, which is float32.
+        dtype: of what isn't quantized. On a CPU, which has no autocast for it, the vision tower is float32.
         device: where the network goes.
 
     Raises:
@@ -100,7 +110,11 @@ def load_network(
     lost = [*info["missing_keys"], *info["mismatched_keys"], *info["error_msgs"]]
     if lost:
         raise EngineError(f"Loading {folder.name} left tensors without weights: {', '.join(map(str, lost[:3]))}.")
-    network.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=2, do_sample=False)
+    if device.type == "cpu":
+        network.vit.float()
+    network.generation_config = GenerationConfig(
+        bos_token_id=1, eos_token_id=config.eos, pad_token_id=config.eos, do_sample=False
+    )
     return network.eval()
 
 

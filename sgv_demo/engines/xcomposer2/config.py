@@ -48,6 +48,8 @@ class XComposer2Config(PreTrainedConfig):
     bias: bool = False
     """Whether `wqkv` and `wo` have one."""
     hidden_act: str = "silu"
+    eos: int = 2
+    """Ends an answer."""
     plora_rank: int = 256
     vision_config: dict | CLIPVisionConfig | None = None
     tie_word_embeddings: bool = False
@@ -114,10 +116,15 @@ def read_config(folder: Path, shapes: Shapes) -> XComposer2Config:
         rotary_base=float(raw.get("rope_theta", raw.get("rotary_base", 1e6))),
         bias=bool(raw.get("bias", False)),
         hidden_act=str(raw.get("hidden_act", "silu")),
+        eos=_first_int(raw.get("eos_token_id"), raw.get("eos"), 2),
         plora_rank=rank,
         vision_config=_vision(folder, raw, shapes),
         architectures=[ARCHITECTURE],
     )
+
+
+def _first_int(*values: Any) -> int:
+    return next(value for value in values if isinstance(value, int))
 
 
 def _check_heads(folder: Path, sizes: dict[str, Any]) -> None:

@@ -180,7 +180,6 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
     main_input_name = "input_ids"
     _no_split_modules = ["Layer", "CLIPEncoderLayer"]  # noqa: RUF012 - a plain attribute of the base class
     _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
-    _keep_in_fp32_modules_strict = ["vit"]  # noqa: RUF012 - the published demo's tower runs in float32, autocast inside
     _keys_to_ignore_on_load_unexpected = list(IGNORED)  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
@@ -227,9 +226,7 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         down, across = height // TILE, width // TILE
         whole = F.interpolate(pixels, (TILE, TILE), mode="bicubic", align_corners=False)
         tiles = pixels.view(3, down, TILE, across, TILE).permute(1, 3, 0, 2, 4).reshape(-1, 3, TILE, TILE)
-        half = pixels.device.type == "cuda" and self.dtype is not torch.float32
-        with torch.autocast(pixels.device.type, self.dtype, enabled=half):
-            patches: Tensor = self._tower(torch.cat((whole, tiles))).last_hidden_state[:, 1:]
+        patches = self._patches(torch.cat((whole, tiles)))
         channels = patches.shape[-1]
         cells = patches.float().view(-1, CELLS, 2, CELLS, 2, channels).transpose(2, 3).flatten(4).flatten(3)
         local = cells[1:].view(down, across, CELLS, CELLS, -1).transpose(1, 2)
@@ -240,9 +237,16 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         )
         return torch.cat(parts).unsqueeze(0)
 
-    @property
-    def _tower(self) -> nn.Module:
-        return self.get_submodule("vit.vision_tower.vision_model")
+    def _patches(self, tiles: Tensor) -> Tensor:
+        """(T, 3, 336, 336) → (T, 576, C): all tiles in one batch.
+
+        In half precision on a GPU as the published demo does: autocast, so that the residual stream is float32.
+        """
+        tower = self.get_submodule("vit.vision_tower.vision_model")
+        dtype = next(tower.parameters()).dtype
+        cuda = tiles.device.type == "cuda" and dtype is not torch.float32
+        with torch.autocast("cuda", dtype, enabled=cuda):
+            return tower(tiles if cuda else tiles.to(dtype)).last_hidden_state[:, 1:]
 
     def _with_newlines(self, rows: Tensor) -> Tensor:
         """(rows, cells, 4C) → (rows · (cells + 1), 4C): a separator after every row."""

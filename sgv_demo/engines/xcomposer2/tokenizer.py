@@ -105,6 +105,12 @@ class Tokenizer:
         user = [self.start_turn, *self.encode(f"user\n{question}", typed=typed), self.end_turn, *newline]
         return [self.bos, *user, self.start_turn, *self.encode("assistant\n")]
 
+    @property
+    def turn_ends(self) -> tuple[int, ...]:
+        """Ids at which an answer may stop because its text is cut there anyway."""
+        name = self.decode([self.end_turn])
+        return (self.end_turn,) if END_OF_TURN in name or OTHER_END_OF_TURN in name else ()
+
     def count(self, text: str) -> int:
         """Tokens of `text` alone."""
         return len(self.encode(text))

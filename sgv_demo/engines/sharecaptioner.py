@@ -1,0 +1,377 @@
+"""ShareCaptioner-Video: captions, overviews, summaries and re-captions, decoded as published or streamed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.utils import logging as transformers_logging
+
+from sgv_demo import prompts
+from sgv_demo.engines import figures as memory
+from sgv_demo.engines.loading import (
+    Progress,
+    check_memory,
+    empty_cache,
+    gigabytes,
+    memory_guard,
+    model_label,
+    resolve_device,
+    resolve_dtype,
+    resolve_model,
+)
+from sgv_demo.engines.streaming import Controls, stream_ids, stream_text
+from sgv_demo.engines.xcomposer2 import tiling
+from sgv_demo.engines.xcomposer2.checkpoint import (
+    TOKENIZER_FILES,
+    empty_network,
+    is_quantized,
+    load_network,
+    quantized_parameter,
+    read_checked_config,
+)
+from sgv_demo.engines.xcomposer2.config import XComposer2Config
+from sgv_demo.engines.xcomposer2.network import InternLMXComposer2ForCausalLM
+from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
+from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.settings import Settings
+from sgv_demo.types import (
+    Caption,
+    EngineInfo,
+    Evidence,
+    Generation,
+    GenerationOptions,
+    Keyframe,
+    Picture,
+    Trace,
+)
+from sgv_demo.video import compose
+
+PAIR_BUDGET = 9
+"""Tiles at most for the first frame and for pairs (`hd_num` of the published demo)."""
+COLUMN_BUDGET = 16
+"""Tiles at most for fast captions."""
+CONTEXT_TOKENS = 16_000
+"""Tokens of captions in one summary."""
+LICENCE = "Apache-2.0 code; weights free for research, commercial use on request (InternLM-XComposer2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one step asks."""
+
+    text: str
+    """The user's turn."""
+    picture: Picture | None = None
+    """Composed, not yet resized; None for text alone."""
+    budget: int = 0
+    """Tiles at most."""
+    typed: bool = False
+    """Whether a person typed the end of it, who can't type control tokens."""
+
+
+class ShareCaptioner:
+    """The four roles of ShareCaptioner-Video over one loaded network. Holds nothing of any user."""
+
+    def __init__(self, network: InternLMXComposer2ForCausalLM, tokenizer: Tokenizer, info: EngineInfo, folder: Path):
+        self._network: InternLMXComposer2ForCausalLM | None = network
+        self._tokenizer = tokenizer
+        self._info = info
+        self._folder = folder
+        self._device = network.device
+        self._limit = network.config.max_position_embeddings
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._info
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens of text that one summary may read."""
+        return min(CONTEXT_TOKENS, self._limit // 2)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens that `text` takes in a prompt."""
+        return self._tokenizer.count(text)
+
+    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
+        """Describes the first keyframe."""
+        return self._answer(Question(prompts.FIRST_FRAME, keyframe.frame.image, PAIR_BUDGET), options)
+
+    def difference(
+        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
+    ) -> Generation:
+        """Says what happened between two keyframes; `evidence` is not used, the model looks for itself."""
+        text = prompts.pair((before.index, before.stated_time), (after.index, after.stated_time), previous)
+        picture = compose.pair(before.frame.image, after.frame.image)
+        return self._answer(Question(text, picture, PAIR_BUDGET), options)
+
+    def overview(
+        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+    ) -> Generation:
+        """Fast captioning: one text for all keyframes in one column; `evidence` is not used.
+
+        Raises:
+            EngineError: there are no keyframes.
+        """
+        if not keyframes:
+            raise EngineError("There are no keyframes to describe; choose another range.")
+        column = compose.column([keyframe.frame.image for keyframe in keyframes])
+        return self._answer(Question(prompts.KEY_FRAMES, column, COLUMN_BUDGET), options)
+
+    def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
+        """Sums up captions in time order."""
+        text = prompts.summary([(caption.index, caption.stated_time, caption.text) for caption in captions])
+        return self._answer(Question(text), options)
+
+    def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
+        """Turns a short generation prompt into a detailed caption.
+
+        Raises:
+            EngineError: the prompt is empty or longer than the model reads.
+        """
+        if not prompt.strip():
+            raise EngineError("The prompt is empty; write what the video should show.")
+        return self._answer(Question(prompts.recaption(prompt), typed=True), options)
+
+    def _answer(self, question: Question, options: GenerationOptions) -> Generation:
+        """One step; when memory runs out before the first word, once more with a smaller picture.
+
+        Raises:
+            OutOfMemoryError: the smaller picture didn't fit either, or there is none, or words were out already.
+            EngineError: the engine was unloaded, or the prompt is too long.
+        """
+        budgets = [question.budget, _smaller(question.budget)] if question.picture is not None else [0]
+        note = ""
+        for attempt, budget in enumerate(budgets):
+            began = False
+            pieces = self._attempt(question, budget, options, note)
+            try:
+                while True:
+                    piece = next(pieces)
+                    began = began or bool(piece)
+                    yield piece
+            except StopIteration as done:
+                return done.value
+            except OutOfMemoryError:
+                if began or attempt + 1 == len(budgets):
+                    raise
+            finally:
+                pieces.close()
+            note = f"Memory ran out; tried again with a picture of at most {budgets[1]} tiles instead of {budget}. "
+        raise AssertionError("every attempt returns or raises")
+
+    def _attempt(self, question: Question, budget: int, options: GenerationOptions, note: str) -> Generation:
+        network = self._loaded()
+        started = time.perf_counter()
+        fitted = tiling.fit(question.picture, budget) if question.picture is not None else None
+        tiles = tiling.tiles_of(fitted) if fitted is not None else None
+        ids = self._tokenizer.encode_turn(question.text, typed=question.typed)
+        length = len(ids) + (tiling.visual_tokens(*tiles) if tiles else 0)
+        new = self._room(length, options.max_new_tokens)
+        work = self._work(network, ids, fitted, options, new)
+        with memory_guard(self._device):
+            stream = stream_ids(work, beams=options.beams)
+            token_ids = yield from stream_text(stream, self._tokenizer.response)
+        cut_off = len(token_ids) >= new and token_ids[-1] not in self._stops(options.beams)
+        notes = [note.strip(), _decoding_note(options)]
+        if not self._tokenizer.response(token_ids):
+            notes.append("The model ended its answer without a word.")
+        if cut_off:
+            notes.append(f"Cut off after {new} tokens.")
+        return Trace(
+            prompt=prompts.captioner_prompt(question.text),
+            token_ids=token_ids,
+            prompt_tokens=length,
+            seconds=time.perf_counter() - started,
+            finish="length" if cut_off else "stop",
+            picture=fitted,
+            tiles=tiles,
+            note=" ".join(filter(None, notes)),
+        )
+
+    def _room(self, length: int, wanted: int) -> int:
+        """New tokens that fit after a prompt of `length` positions.
+
+        Raises:
+            EngineError: the prompt alone is too long.
+        """
+        if length >= self._limit:
+            raise EngineError(
+                f"The prompt takes {length:,} tokens and the model reads {self._limit:,}; shorten the text."
+            )
+        return max(min(wanted, self._limit - length), 1)
+
+    def _stops(self, beams: int) -> list[int]:
+        """Ids that end an answer; for a greedy one also the end of its turn, where its text is cut anyway.
+
+        Beams are compared by their length, so an earlier end could change which one wins.
+        """
+        return [self._loaded().config.eos, *(self._tokenizer.turn_ends if beams == 1 else ())]
+
+    def _work(
+        self,
+        network: Any,
+        ids: list[int],
+        fitted: Picture | None,
+        options: GenerationOptions,
+        new: int,
+    ) -> Callable[[Controls], torch.Tensor]:
+        """What runs in the thread: see the picture, run the prompt once, decode."""
+        sampling: dict[str, Any] = {}
+        if options.temperature > 0 and options.beams == 1:
+            sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+
+        def work(controls: Controls) -> torch.Tensor:
+            with torch.inference_mode():
+                picture = network.embed_picture(tiling.pixels(fitted)) if fitted is not None else None
+                embeds, image = network.embed_prompt(ids, picture)
+                cache = network.prefill(embeds, image, copies=options.beams, stopped=lambda: controls.stop.is_set)
+                if controls.stop.is_set:
+                    return torch.zeros((1, 0), dtype=torch.long)
+                made: Any = network.generate(
+                    inputs_embeds=embeds,
+                    past_key_values=cache,
+                    num_beams=options.beams,
+                    max_new_tokens=new,
+                    eos_token_id=self._stops(options.beams),
+                    **({"do_sample": False} | sampling),
+                    **controls.arguments,
+                )
+            return made
+
+        return work
+
+    def _loaded(self) -> InternLMXComposer2ForCausalLM:
+        if self._network is None:
+            raise EngineError(f"{self._info.label} was unloaded; load it again.")
+        return self._network
+
+    def unload(self) -> None:
+        """Frees the weights. Later calls raise `EngineError`."""
+        self._network = None
+        empty_cache(self._device)
+
+    def save_quantized(self, out: Path) -> None:
+        """Writes the quantized weights and the tokenizer; loading that folder gives the same numbers, faster.
+
+        Raises:
+            EngineError: the weights aren't quantized, or can't be written.
+        """
+        if self._info.quantization == "none":
+            raise EngineError("These weights are not quantized; load with --quantization nf4 or int8 first.")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            self._loaded().save_pretrained(out)
+            for name in TOKENIZER_FILES:
+                if (self._folder / name).is_file():
+                    shutil.copyfile(self._folder / name, out / name)
+        except OSError as error:
+            raise EngineError(f"{out} can't be written ({error.strerror}); choose another folder.") from error
+
+
+def load(
+    model: str, *, quantization: str, dtype: str, device: str = "auto", progress: Progress | None = None
+) -> ShareCaptioner:
+    """Makes the engine from a folder or a hub id.
+
+    Args:
+        model: published layout, or a folder written by `save_quantized`.
+        quantization: nf4, int8 or none.
+        dtype: bfloat16, float16, float32 or auto.
+        device: auto, cuda, mps or cpu.
+        progress: told what is going on.
+
+    Raises:
+        EngineError: not found, not this model, damaged, or not for this device.
+        OutOfMemoryError: the weights don't fit.
+    """
+    tell = progress or (lambda _text, _share: None)
+    where = resolve_device(device)
+    kind = resolve_dtype(dtype, where)
+    label = model_label(model)
+    tell(f"Looking for {label}", None)
+    folder = resolve_model(model, timeout=Settings.from_env().hub_timeout, progress=progress)
+    tell(f"Checking the files of {label}", None)
+    config = read_checked_config(folder)
+    tokenizer = Tokenizer.load(folder, config.vocab_size)
+    quantization = is_quantized(folder) or quantization
+    empty: nn.Module = empty_network(config)
+    size = memory.weight_bytes(empty.to(kind), quantized_parameter, quantization)
+    check_memory(label, size, where)
+    tell(f"Loading {label}: {gigabytes(size)} of weights, {quantization}", None)
+    transformers_logging.disable_progress_bar()
+    network = load_network(folder, config, quantization=quantization, dtype=kind, device=where)
+    tell(f"{label} is ready", 1.0)
+    info = EngineInfo(
+        name="sharecaptioner",
+        label="ShareCaptioner-Video",
+        device=_device_name(where),
+        model=label,
+        quantization=quantization,
+        dtype=str(kind).removeprefix("torch."),
+        licence=LICENCE,
+    )
+    return ShareCaptioner(network, tokenizer, info, folder)
+
+
+def figures(model: str | None = None) -> dict[str, Any]:
+    """Parameters and memory, computed from a checkpoint's shapes, or from those of the published 7B model.
+
+    Bytes: `weights` per quantization with the rest in float16, `cache` per 1,000 tokens of one beam, `prefill` (what
+    the largest prompt, 16 tiles, needs at its peak beside weights and cache), and the sum for fast captions in nf4.
+
+    Args:
+        model: a local folder; anything else means the published sizes, as nothing is downloaded for figures.
+
+    Raises:
+        EngineError: the folder isn't a checkpoint of this model.
+    """
+    folder = Path(model).expanduser() if model else None
+    config = read_checked_config(folder) if folder is not None and folder.is_dir() else XComposer2Config()
+    network = empty_network(config).half()
+    most = max(tiling.visual_tokens(1, down) for down in range(1, COLUMN_BUDGET + 1))
+    prompt = most + PROMPT_TOKENS
+    cache = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * network.dtype.itemsize
+    pixels = torch.empty(1, 3, tiling.TILE * COLUMN_BUDGET, tiling.TILE, device="meta")
+    embeds = torch.empty(1, prompt, config.hidden_size, dtype=network.dtype, device="meta")
+    seeing = memory.peak_bytes(lambda: network.embed_picture(pixels))
+    reading = memory.peak_bytes(lambda: network.prefill(embeds, slice(1, 1 + most))) - cache * prompt
+    # A 4-bit linear is widened to float16 as a whole while it works on a long prompt.
+    widened = max(p.numel() for n, p in network.named_parameters() if quantized_parameter(n)) * network.dtype.itemsize
+    weights = {kind: memory.weight_bytes(network, quantized_parameter, kind) for kind in ("none", "int8", "nf4")}
+    prefill = max(seeing, reading + widened)
+    return {
+        "parameters": sum(value.numel() for value in network.parameters()),
+        "weights_bytes": weights,
+        "cache_bytes_per_1000_tokens": 1000 * cache,
+        "largest_prompt_tokens": prompt,
+        "prefill_bytes": prefill,
+        "fast_nf4_bytes": weights["nf4"] + cache * (prompt + GenerationOptions().max_new_tokens) + prefill,
+        "fast_nf4_3_beams_bytes": weights["nf4"] + 3 * cache * (prompt + GenerationOptions().max_new_tokens),
+    }
+
+
+PROMPT_TOKENS = 48
+"""Tokens of the fast prompt with its markers, rounded up; the tokenizer isn't at hand where figures are wanted."""
+
+
+def _smaller(budget: int) -> int:
+    """The picture budget after memory ran out: about half, at least one tile."""
+    return max(budget // 2, 1)
+
+
+def _decoding_note(options: GenerationOptions) -> str:
+    if options.beams > 1 and options.temperature > 0:
+        return "Beams are decoded without sampling; the temperature was not used."
+    return ""
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
