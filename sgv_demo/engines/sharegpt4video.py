@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -21,6 +22,8 @@ from transformers import DynamicCache, LlavaNextForConditionalGeneration, PreTra
 from sgv_demo.engines import Scene
 from sgv_demo.engines.llava.config import Setup, read_setup
 from sgv_demo.engines.llava.conversation import Prompt, Window, fit_prompt, with_trusted_ids
+from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, published_network
+from sgv_demo.engines.llava.figures import figures as compute_figures
 from sgv_demo.engines.llava.network import (
     UNQUANTIZED,
     load_network,
@@ -29,6 +32,7 @@ from sgv_demo.engines.llava.network import (
     prompt_embeddings,
 )
 from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown
+from sgv_demo.engines.llava.saving import save_checkpoint
 from sgv_demo.engines.llava.tiles import normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer
 from sgv_demo.engines.loading import (
@@ -47,7 +51,7 @@ from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Trace, Turn
 from sgv_demo.video.compose import published_indices, shown_grid
 
-__all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "load", "published_indices"]
+__all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "figures", "load", "published_indices"]
 
 Vision: TypeAlias = Literal["anyres", "published"]
 
@@ -138,6 +142,15 @@ class ShareGPT4Video:
             self._network = None
             self._prefixes.clear()
             empty_cache(device)
+
+    def save_quantized(self, out: Path) -> None:
+        """Writes the quantized weights and all that loading needs into the new folder `out`.
+
+        Raises:
+            EngineError: nothing is quantized, or `out` can't be written.
+        """
+        with self._lock:
+            save_checkpoint(self._loaded(), self._setup, out)
 
     def forget(self) -> None:
         """Drops all kept prefixes."""
@@ -271,8 +284,7 @@ class ShareGPT4Video:
     def _make_room(self, positions: int) -> None:
         """Drops kept prefixes when the device has too little memory left for `positions` of keys and values."""
         model = self._loaded()
-        config = self._setup.text
-        each = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * model.dtype.itemsize
+        each = bytes_per_position(self._setup.text, model.dtype.itemsize)
         free = free_memory(model.device)
         needed = 2 * each * positions  # growing copies
         if free is not None and free < needed:
@@ -332,6 +344,18 @@ def load(
         licence=LICENCE,
     )
     return ShareGPT4Video(network, tokenizer, setup, info=info, vision=vision, cache_bytes=cache_megabytes << 20)
+
+
+def figures(folder: str | None = None) -> dict[str, Any]:
+    """Memory that a model takes, from real shapes on the meta device: a folder's, otherwise the published model's.
+
+    Raises:
+        EngineError: the folder isn't a checkpoint of ShareGPT4Video.
+    """
+    if folder is not None and Path(folder).expanduser().is_dir():
+        setup = read_setup(Path(folder).expanduser())
+        return compute_figures(setup.network, setup.pinpoints)
+    return compute_figures(published_network(), PUBLISHED_PINPOINTS)
 
 
 def _load_tokenizer(setup: Setup) -> PreTrainedTokenizerFast:

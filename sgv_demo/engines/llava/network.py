@@ -11,12 +11,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModel, BitsAndBytesConfig, CLIPVisionModel, DynamicCache, LlavaNextForConditionalGeneration
+from transformers import (
+    AutoModel,
+    BitsAndBytesConfig,
+    CLIPVisionModel,
+    DynamicCache,
+    LlavaNextConfig,
+    LlavaNextForConditionalGeneration,
+)
 
 from sgv_demo.engines.llava.config import Setup
 from sgv_demo.engines.llava.tiles import Tiling
 from sgv_demo.engines.llava.tokens import PICTURE
-from sgv_demo.engines.loading import check_shapes, checkpoint_shapes
+from sgv_demo.engines.loading import check_shapes, checkpoint_shapes, weight_files
 from sgv_demo.engines.streaming import StopFlag
 from sgv_demo.errors import EngineError
 
@@ -42,6 +49,9 @@ HARMLESS = (r"rotary_emb\.inv_freq$", r"embeddings\.position_ids$")
 UNQUANTIZED = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
 """Without `model.` in front, tower and projector would be quantized silently."""
 
+BNB_WIDTH = 64
+"""On a CPU, bitsandbytes computes wrongly, without an error, where a linear's input isn't a multiple of this wide."""
+
 PREFILL = 512
 """Positions computed at once: between two chunks a stop is noticed."""
 
@@ -55,15 +65,15 @@ def original_name(name: str) -> str:
     return name
 
 
-def empty_network(setup: Setup) -> LlavaNextForConditionalGeneration:
+def meta_network(config: LlavaNextConfig) -> LlavaNextForConditionalGeneration:
     """The network on the meta device: shapes without memory."""
     with torch.device("meta"):
-        return LlavaNextForConditionalGeneration(setup.network)
+        return LlavaNextForConditionalGeneration(config)
 
 
 def expected_shapes(setup: Setup) -> dict[str, tuple[int, ...]]:
     """Names and shapes that the checkpoint must hold, in its own naming."""
-    shapes = {original_name(name): tuple(value.shape) for name, value in empty_network(setup).named_parameters()}
+    shapes = {original_name(name): tuple(value.shape) for name, value in meta_network(setup.network).named_parameters()}
     if setup.text.tie_word_embeddings:
         shapes.pop("lm_head.weight", None)
     return shapes
@@ -92,12 +102,17 @@ def load_network(
     """
     check_checkpoint(setup)
     options: dict[str, Any] = {"key_mapping": KEY_MAPPING, "dtype": dtype, "device_map": {"": device}}
-    if "quantization_config" in setup.raw:
-        setup.network.quantization_config = setup.raw["quantization_config"]
-    elif quantization is not None:
-        options["quantization_config"] = quantization
+    how = setup.raw.get("quantization_config", quantization)
+    if how is not None:
+        options["quantization_config"] = how
+        check_widths(setup, device)
     loaded: Any = LlavaNextForConditionalGeneration.from_pretrained(
-        setup.folder, config=setup.network, output_loading_info=True, **options
+        setup.folder,
+        config=setup.network,
+        local_files_only=True,
+        use_safetensors=weight_files(setup.folder)[0].suffix == ".safetensors",
+        output_loading_info=True,
+        **options,
     )
     model, report = loaded
     missing = [name for name in report["missing_keys"] if setup.own_tower or not name.startswith("model.vision_tower.")]
@@ -108,6 +123,19 @@ def load_network(
     if missing or extra:
         raise EngineError(f"{setup.folder.name} does not fit its network: {', '.join([*missing, *extra][:6])}.")
     return model.eval()
+
+
+def check_widths(setup: Setup, device: torch.device) -> None:
+    """
+    Raises:
+        EngineError: the language model's linears can't be quantized on `device`.
+    """
+    odd = [width for width in (setup.text.hidden_size, setup.text.intermediate_size) if width % BNB_WIDTH]
+    if odd and device.type == "cpu":
+        raise EngineError(
+            f"Layers of width {odd[0]} can't be quantized on a CPU (not a multiple of {BNB_WIDTH});"
+            " use --quantization none."
+        )
 
 
 def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVisionModel:
@@ -121,7 +149,9 @@ def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVi
         expected = {f"vision_model.{name}": tuple(value.shape) for name, value in shapes}
     passed_over = (*HARMLESS, r"^text_", r"^visual_projection\.", r"^logit_scale$")
     check_shapes(checkpoint_shapes(setup.tower), expected, optional=passed_over, label=setup.tower.name)
-    return CLIPVisionModel.from_pretrained(setup.tower, config=setup.vision, dtype=dtype, device_map={"": device})
+    return CLIPVisionModel.from_pretrained(
+        setup.tower, config=setup.vision, dtype=dtype, device_map={"": device}, local_files_only=True
+    )
 
 
 def picture_embeddings(
