@@ -1,1 +1,1 @@
-"""The page: layout, handlers that turn events into updates, and pure rendering."""
+"""The page: a renderer of the pipeline's events. Gradio is imported in here and nowhere below."""

@@ -1,0 +1,255 @@
+// The page's own behaviour: seeking, keyed lists, find, timeline, copy, theme. Talks to Python only through Gradio's
+// components (see sgv_demo/ui). Nothing here builds HTML from a model's text: items arrive escaped.
+"use strict";
+window.sgv = (() => {
+  const lists = { cards: new Map(), keys: new Map(), chat: new Map() };
+  let run = null;
+  const player = () => document.querySelector("#player video");
+
+  function seek(seconds, play) {
+    const video = player();
+    if (!video) return;
+    video.currentTime = Math.max(0, seconds);
+    if (play && video.paused) video.play().catch(() => {});
+    mark();
+  }
+
+  // ---- keyed lists: each item is replaced part by part, so that pictures, focus and open details stay
+  const itemOf = (list, key) => list.querySelector(`:scope > [data-key="${CSS.escape(key)}"]`);
+
+  function put(list, name, key, html) {
+    let item = itemOf(list, key);
+    if (!item) {
+      item = document.createElement(name === "keys" ? "figure" : "article");
+      item.dataset.key = key;
+      item.className = name === "keys" ? "key-figure" : name === "cards" ? "card" : "turn";
+      const after = [...list.children].find((other) => Number(other.dataset.key) > Number(key));
+      list.insertBefore(item, after || null);
+    }
+    if (item.sgvHtml === html) return item;
+    item.sgvHtml = html;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const parts = [...fresh.content.querySelectorAll("[data-part]")];
+    const mine = new Map([...item.querySelectorAll("[data-part]")].map((p) => [p.dataset.part, p]));
+    if (!parts.length || parts.length !== mine.size || parts.some((p) => !mine.has(p.dataset.part))) {
+      item.replaceChildren(fresh.content);
+      return item;
+    }
+    for (const part of parts) {
+      const old = mine.get(part.dataset.part);
+      if (!old.isEqualNode(part)) old.replaceWith(part);
+    }
+    return item;
+  }
+
+  function apply(patch) {
+    if (!patch || typeof patch !== "object") return;
+    const views = (name) => document.querySelectorAll(`.list[data-list="${name}"]`);
+    if (patch.run !== run) {
+      run = patch.run;
+      for (const name of ["cards", "keys"]) { lists[name].clear(); views(name).forEach((v) => v.replaceChildren()); }
+    }
+    if (patch.clear) { lists[patch.clear].clear(); views(patch.clear).forEach((v) => v.replaceChildren()); }
+    for (const [name, items] of Object.entries(patch.lists || {})) {
+      for (const [key, html] of Object.entries(items)) {
+        lists[name].set(key, html);
+        views(name).forEach((view) => put(view, name, key, html));
+      }
+    }
+    for (const [name, size] of Object.entries(patch.size || {})) {
+      for (const key of [...lists[name].keys()]) if (Number(key) >= size) lists[name].delete(key);
+      views(name).forEach((view) => [...view.children].forEach((c) => Number(c.dataset.key) >= size && c.remove()));
+    }
+    if (patch.lists?.cards || patch.live !== undefined) {
+      views("cards").forEach((view) => [...view.children].forEach((c) => {
+        const live = c.dataset.key === patch.live;
+        if (c.classList.contains("live") !== live) { c.classList.toggle("live", live); c.setAttribute("aria-busy", live); }
+      }));
+      follow(views("cards")[0]);
+    }
+    if (patch.lists?.chat) views("chat").forEach((view) => view.lastElementChild?.scrollIntoView({ block: "nearest" }));
+    find();
+    mark();
+  }
+
+  // A visitor who reads at the end of the list goes along with it; one who scrolled up stays.
+  function follow(list) {
+    const live = list?.querySelector(".card.live");
+    if (!live || !list.offsetParent) return;
+    const bottom = live.getBoundingClientRect().bottom - window.innerHeight;
+    if (bottom > 0 && bottom < 420) window.scrollBy({ top: bottom + 24 });
+  }
+
+  function mount(element) {
+    element.querySelectorAll(".list[data-list]").forEach((view) => {
+      for (const [key, html] of lists[view.dataset.list]) put(view, view.dataset.list, key, html);
+    });
+    find();
+  }
+
+  function feed(props, watch) {
+    watch("value", () => apply(props.value));
+  }
+
+  // ---- find in captions
+  function find() {
+    const field = document.querySelector("#find input");
+    if (!field) return;
+    const words = field.value.trim().toLowerCase();
+    const ranges = [];
+    let shown = 0;
+    document.querySelectorAll('.list[data-list="cards"] > .card').forEach((card) => {
+      const text = card.querySelector(".text");
+      const hit = !words || card.textContent.toLowerCase().includes(words);
+      card.hidden = !hit;
+      shown += hit;
+      if (hit && words && text) ranges.push(...rangesOf(text, words));
+    });
+    const said = document.querySelector("#find output");
+    if (said) said.textContent = words ? `${shown} found` : "";
+    if (window.Highlight && CSS.highlights) CSS.highlights.set("find", new Highlight(...ranges));
+  }
+
+  function rangesOf(element, words) {
+    const found = [];
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode.data.toLowerCase();
+      for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + words.length)) {
+        const range = new Range();
+        range.setStart(walker.currentNode, at);
+        range.setEnd(walker.currentNode, at + words.length);
+        found.push(range);
+      }
+    }
+    return found;
+  }
+
+  // ---- timeline: a click goes there, a drag chooses a range, the playhead follows the player
+  function timeline(element, choose) {
+    let from = null;
+    const at = (plot, event) => {
+      const box = plot.getBoundingClientRect();
+      return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    };
+    const seconds = (part) => {
+      const { first, last } = element.querySelector(".timeline").dataset;
+      return Number(first) + part * (Number(last) - Number(first));
+    };
+    const draw = (plot, a, b) => {
+      const range = plot.querySelector(".range");
+      range.style.left = `${100 * Math.min(a, b)}%`;
+      range.style.width = `${100 * Math.abs(b - a)}%`;
+      plot.parentElement.classList.remove("whole");
+    };
+    element.addEventListener("pointerdown", (event) => {
+      const plot = event.target.closest(".plot");
+      if (!plot) return;
+      from = { part: at(plot, event), x: event.clientX };
+      element.setPointerCapture?.(event.pointerId);
+      event.preventDefault();
+    });
+    element.addEventListener("pointermove", (event) => {
+      const plot = element.querySelector(".plot");
+      if (from && plot && Math.abs(event.clientX - from.x) > 4) draw(plot, from.part, at(plot, event));
+    });
+    element.addEventListener("pointerup", (event) => {
+      const plot = element.querySelector(".plot");
+      if (!from || !plot) return;
+      const [a, b, moved] = [from.part, at(plot, event), Math.abs(event.clientX - from.x) > 4];
+      from = null;
+      if (!moved) return seek(seconds(b));
+      choose({ start: seconds(Math.min(a, b)), end: seconds(Math.max(a, b)) });
+    });
+    element.addEventListener("dblclick", (event) => {
+      if (event.target.closest(".plot")) choose({ start: 0, end: 0 });
+    });
+    new MutationObserver(mark).observe(element, { childList: true, subtree: true });
+  }
+
+  // Playhead, and the card that belongs to the player's time.
+  function mark() {
+    const video = player();
+    const head = document.querySelector(".timeline .playhead");
+    if (!video) return;
+    const now = video.currentTime;
+    if (head) {
+      const { first, last } = head.closest(".timeline").dataset;
+      head.style.left = `${100 * Math.min(1, Math.max(0, (now - first) / (last - first)))}%`;
+    }
+    document.querySelectorAll('.list[data-list="cards"] > .card').forEach((card) => {
+      const start = Number(card.querySelector("[data-start]")?.dataset.start ?? NaN);
+      const end = Number(card.querySelector("[data-start]")?.dataset.end ?? NaN);
+      const here = now >= start && (now < end || (start === end && now === start));
+      if (card.classList.contains("here") !== here) card.classList.toggle("here", here);
+    });
+  }
+
+  // ---- one listener for all buttons
+  async function copy(button) {
+    const box = button.closest("article, .copyable");
+    const text = box?.querySelector(".answer, .text")?.innerText.trim() ?? "";
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = Object.assign(document.createElement("textarea"), { value: text });
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const words = button.textContent;
+    button.textContent = "✓ Copied";
+    setTimeout(() => (button.textContent = words), 1200);
+  }
+
+  function theme(dark) {
+    document.body.classList.toggle("dark", dark);
+    try { localStorage.setItem("sgv-theme", dark ? "dark" : "light"); } catch { /* private mode */ }
+  }
+
+  function panel(name, open) {
+    document.querySelectorAll(".panel").forEach((p) => p.classList.toggle("open", p.id === name && (open ?? !p.classList.contains("open"))));
+    document.querySelectorAll("[data-panel]").forEach((b) => b.setAttribute("aria-expanded",
+      String(!!document.querySelector(`#${b.dataset.panel}.open`))));
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme]");
+    if (!event.target.closest(".panel") && !event.target.closest("[data-panel]")) panel("", false);
+    if (!target) return;
+    const data = target.dataset;
+    if ("seek" in data) seek(Number(data.seek));
+    else if ("copy" in data) copy(target);
+    else if ("panel" in data) panel(data.panel);
+    else if ("theme" in data) theme(!document.body.classList.contains("dark"));
+  });
+  document.addEventListener("input", (event) => { if (event.target.closest("#find")) find(); });
+  document.addEventListener("timeupdate", mark, true);
+  document.addEventListener("seeked", mark, true);
+  document.addEventListener("error", (event) => {
+    if (event.target.matches?.("#player video")) document.querySelector("#unplayable")?.classList.add("shown");
+  }, true);
+  document.addEventListener("loadeddata", (event) => {
+    if (event.target.matches?.("#player video")) document.querySelector("#unplayable")?.classList.remove("shown");
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") panel("", false);
+    if (event.key === "/" && !event.target.closest("input,textarea,[contenteditable]")) {
+      const field = document.querySelector("#find input");
+      if (field?.offsetParent) { field.focus(); event.preventDefault(); }
+    }
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    let wanted = null;
+    try { wanted = localStorage.getItem("sgv-theme"); } catch { /* private mode */ }
+    if (wanted && !new URLSearchParams(location.search).has("__theme")) {
+      const set = () => document.body.classList.toggle("dark", wanted === "dark");
+      set();
+      setTimeout(set, 400);
+    }
+  });
+
+  return { feed, mount, timeline, seek };
+})();

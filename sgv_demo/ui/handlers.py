@@ -1,0 +1,280 @@
+"""What happens to a video on the page: events in, one dict of updates by component name out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import gradio as gr
+
+from sgv_demo import pipeline
+from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.types import Analysis, Event, Sampled
+from sgv_demo.ui import exporting, feed, render
+from sgv_demo.ui.controls import Controls
+from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.progress import buttons, first_guess, progress, tab_labels
+from sgv_demo.ui.pump import batches
+from sgv_demo.ui.timeline import timeline
+from sgv_demo.ui.visit import Token, Visit
+from sgv_demo.video.reader import open_video
+from sgv_demo.watch import expected_samples
+
+log = logging.getLogger(__name__)
+
+Updates: TypeAlias = dict[str, Any]
+"""Component name to its new value, or to properties made by `gr.update`."""
+
+UNFORESEEN = "Something unforeseen went wrong (it was logged). Retry; what was finished is kept."
+
+_TIMELINE_SECONDS = 0.5
+_STOP_SECONDS = 0.5
+
+
+class Changed:
+    """Lets through only what differs from what was sent before."""
+
+    def __init__(self) -> None:
+        self._sent: Updates = {}
+
+    def __call__(self, updates: Updates) -> Updates:
+        new = {name: value for name, value in updates.items() if name not in self._sent or self._sent[name] != value}
+        self._sent |= new
+        return new
+
+
+class VideoHandlers:
+    """Upload, sampling, run, stop."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._pace: dict[tuple[str, str], float] = {}
+        """Seconds that one sample took lately, by engine and mode."""
+
+    def probe(self, visit: Visit, path: str | None, controls: Controls) -> Updates:
+        """A file came, was replaced or was taken away: looks at it and starts from nothing."""
+        if path and visit.path == Path(path):
+            return {}
+        if not path and visit.phase == "empty":
+            return {}
+        visit.token.stop.set()
+        visit = visit.fresh()
+        if path:
+            visit = self._probed(visit, Path(path))
+        controls = replace(controls, start=None, end=None)
+        cleared = {
+            "start": 0,
+            "end": None,
+            "facts": render.facts(visit.video) if visit.video else "",
+            "summary": render.summary(None, _no_picture),
+            "downloads": render.downloads(()),
+            "feed": feed.patch(visit.run),
+            "examples": gr.update(visible=not path),
+        }
+        return self.view(visit, controls) | cleared
+
+    def _probed(self, visit: Visit, path: Path) -> Visit:
+        try:
+            size, limit = path.stat().st_size, self.desk.settings.max_megabytes * 1024 * 1024
+            if size > limit:
+                problem = f"This file is larger than {render.amount(limit / 1e6)}; cut it or make it smaller."
+                return replace(visit, path=path, phase="unusable", problem=problem)
+            with open_video(path, self.desk.settings) as reader:
+                return replace(visit, path=path, video=reader.info, phase="ready")
+        except SgvError as error:
+            return replace(visit, path=path, phase="unusable", problem=str(error))
+        except OSError:
+            log.exception("Can't read an upload")
+            return replace(visit, path=path, phase="unusable", problem="The upload can't be read; upload it again.")
+
+    def view(self, visit: Visit, controls: Controls) -> Updates:
+        """All that follows from the state and the controls, but for the lists, the texts and the facts."""
+        can = buttons(self._shown(visit, controls), self.seconds(visit, controls))
+        captions, answers = tab_labels(visit)
+        return {
+            "visit": visit,
+            "progress": progress(visit, time.monotonic()),
+            "timeline": self._timeline(visit, controls),
+            "estimate": self._estimate(visit, controls),
+            "run": gr.update(value=can.main, interactive=can.can_run),
+            "stop": gr.update(interactive=can.can_stop),
+            "restart": gr.update(visible=can.can_restart),
+            "tab_captions": gr.update(label=captions),
+            "tab_ask": gr.update(label=answers),
+        }
+
+    def _shown(self, visit: Visit, controls: Controls) -> Visit:
+        """A settled run whose settings were changed since is ready to be run anew."""
+        if visit.analysis is None or visit.phase not in ("done", "stopped", "failed"):
+            return visit
+        wanted = pipeline.fitted(controls.options(), visit.analysis.engine)
+        same = wanted == visit.analysis.options and controls.engine == visit.analysis.engine.name
+        return visit if same else replace(visit, phase="ready")
+
+    def _timeline(self, visit: Visit, controls: Controls) -> str:
+        sampling = controls.options().sampling
+        return timeline(visit.video, visit.analysis, controls.drawn_threshold(), sampling.start, sampling.end)
+
+    def _estimate(self, visit: Visit, controls: Controls) -> str:
+        if visit.video is None or not controls.every or controls.every <= 0:
+            return ""
+        samples = expected_samples(visit.video, controls.options().sampling)
+        return render.estimate(samples, self.seconds(visit, controls))
+
+    def seconds(self, visit: Visit, controls: Controls) -> float | None:
+        """How long a run will take: its samples times what one took lately."""
+        sampling = controls.options().sampling
+        if visit.video is None or sampling.every <= 0:
+            return None
+        samples = expected_samples(visit.video, sampling)
+        pace = self._pace.get((controls.engine, controls.mode)) or first_guess(controls.engine, controls.mode)
+        return samples * pace
+
+    def adjust(self, visit: Visit, controls: Controls) -> Updates:
+        """A control changed: the estimate, the timeline and the main button follow."""
+        if visit.video is None or visit.phase in ("running", "waiting"):
+            return {}
+        view = self.view(visit, controls)
+        return {name: view[name] for name in ("timeline", "estimate", "run", "restart")}
+
+    def begin(self, visit: Visit, controls: Controls) -> Updates:
+        """Run was pressed: shown at once, before the run gets its turn."""
+        if visit.path is None or visit.video is None:
+            return {}
+        visit.token.stop.set()
+        visit = replace(visit, phase="waiting", token=Token(), problem="")
+        return self.view(visit, controls)
+
+    def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
+        """The run itself; closing it stops everything."""
+        if visit.path is None or visit.phase != "waiting":
+            return
+        token, changed = visit.token, Changed()
+        token.started.set()
+        source = _Source(self.desk, visit.path, controls)
+        visit = replace(visit, phase="running", started=time.monotonic())
+        drawn = 0.0
+        try:
+            for batch in batches(source.events()):
+                if token.stop.is_set():
+                    return
+                was, visit = visit, _folded(visit, batch)
+                token.latest = visit
+                updates = self._batch_view(visit, was, batch, controls)
+                if time.monotonic() - drawn > _TIMELINE_SECONDS and any(isinstance(e, Sampled) for e in batch):
+                    drawn = time.monotonic()
+                    updates["timeline"] = self._timeline(visit, controls)
+                yield changed(updates) | {"visit": visit}
+            visit = replace(visit, phase="failed" if visit.analysis and visit.analysis.failure else "done")
+        except SgvError as error:
+            visit = replace(visit, phase="failed", problem=str(error))
+        except Exception:
+            # The page's boundary: a visitor gets a sentence, the log the traceback.
+            log.exception("A run failed")
+            visit = replace(visit, phase="failed", problem=UNFORESEEN)
+        finally:
+            token.ended.set()
+        self._learn(visit, controls)
+        yield self.ended(visit, controls)
+
+    def _batch_view(self, visit: Visit, was: Visit, batch: list[Analysis | Event], controls: Controls) -> Updates:
+        analysis = visit.analysis
+        updates: Updates = {"progress": progress(visit, time.monotonic(), self.desk.stage(controls.engine))}
+        if analysis is None:
+            return updates
+        can, (captions, _) = buttons(visit), tab_labels(visit)
+        updates |= {"run": gr.update(value=can.main, interactive=False), "tab_captions": gr.update(label=captions)}
+        if was.run != visit.run or batch:
+            events = [e for e in batch if not isinstance(e, Analysis)]
+            updates["feed"] = feed.run_patch(events, visit, self.desk.pictures(analysis.key))
+        if analysis.summary or analysis.live:
+            updates["summary"] = render.summary(analysis, self.desk.pictures(analysis.key))
+        return updates
+
+    def _learn(self, visit: Visit, controls: Controls) -> None:
+        analysis = visit.analysis
+        if visit.phase == "done" and analysis and analysis.samples and analysis.seconds and not analysis.from_store:
+            self._pace[controls.engine, controls.mode] = analysis.seconds / len(analysis.samples)
+
+    def stop(self, visit: Visit, controls: Controls) -> Updates:
+        """Stop was pressed: says what is kept; the run's own generator is closed by the page's `cancels`."""
+        token = visit.token
+        token.stop.set()
+        if token.started.is_set():
+            token.ended.wait(_STOP_SECONDS)
+            visit = token.latest or visit
+        if visit.phase not in ("running", "waiting"):
+            return {}
+        has_run = visit.analysis is not None
+        visit = replace(visit, phase="stopped" if has_run else "ready", token=token)
+        if visit.analysis is not None:
+            visit = replace(visit, analysis=replace(visit.analysis, live=None, working=""))
+        return self.ended(visit, controls)
+
+    def ended(self, visit: Visit, controls: Controls) -> Updates:
+        """A run is over, one way or another: everything is shown as it is now, the exports are written."""
+        analysis = visit.analysis
+        updates = self.view(visit, controls)
+        if analysis is None:
+            return updates
+        url = self.desk.pictures(analysis.key)
+        updates |= {"feed": feed.ended_patch(visit), "summary": render.summary(analysis, url)}
+        if analysis.captions:
+            files = self._exports(analysis)
+            updates["downloads"] = render.downloads(files)
+            subtitles = next((path for label, path in files if label == "WebVTT"), None)
+            if subtitles is not None:
+                updates["player"] = gr.update(subtitles=str(subtitles))
+        return updates
+
+    def _exports(self, analysis: Analysis) -> list[tuple[str, Path]]:
+        try:
+            return exporting.write(analysis, self.desk.store.folder(analysis.key) / "exports")
+        except (OSError, StoreError):
+            log.exception("Can't write the exports")
+            return []
+
+    def restart(self, visit: Visit, controls: Controls) -> Updates:
+        """Start over was pressed: the stored result goes; the run that follows computes everything anew."""
+        if visit.analysis is not None and visit.analysis.key:
+            self.desk.store.delete(visit.analysis.key)
+        return self.begin(replace(visit, analysis=None), controls)
+
+
+class _Source:
+    """The events of one run: its empty state first, then what the pipeline yields."""
+
+    def __init__(self, desk: Desk, path: Path, controls: Controls) -> None:
+        self.desk, self.path, self.controls = desk, path, controls
+
+    def events(self) -> Generator[Analysis | Event, None, None]:
+        """Loads the engine when that is needed, then runs."""
+        desk, path = self.desk, self.path
+        captioner = desk.captioner(self.controls.engine)
+        options = pipeline.fitted(self.controls.options(), captioner.info)
+        key = pipeline.result_key(path, captioner.info, options, desk.settings)
+        yield Analysis(captioner.info, options, key=key)
+        yield from pipeline.analyze(path, captioner, options, desk.settings, store=desk.store)
+
+
+def _folded(visit: Visit, batch: list[Analysis | Event]) -> Visit:
+    """The state after a batch. A new result clears the page's lists, the same one taken up again doesn't."""
+    analysis, run = visit.analysis, visit.run
+    for event in batch:
+        if isinstance(event, Analysis):
+            run += 0 if analysis is not None and analysis.key == event.key else 1
+            analysis = event
+        elif analysis is not None:
+            analysis = analysis.apply(event)
+    return replace(visit, analysis=analysis, run=run)
+
+
+def _no_picture(_: str | None) -> str:
+    return ""
+
+
+Handler: TypeAlias = Callable[..., Updates | Iterator[Updates]]

@@ -1,0 +1,159 @@
+"""Where a run is, in words: what the line under the player says and what the button does. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sgv_demo.exports import clock
+from sgv_demo.types import Analysis
+from sgv_demo.ui.render import esc, length, trouble
+from sgv_demo.ui.visit import Visit
+
+
+def first_guess(engine: str, mode: str) -> float:
+    """Seconds for one sample before any run has been timed; the measured engine reads text on each keyframe."""
+    if engine == "measured":
+        return 0.6
+    return 0.5 if mode == "fast" else 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """The one main button and the two beside it."""
+
+    main: str
+    """Its words."""
+    can_run: bool
+    can_stop: bool
+    can_restart: bool
+    """Whether a stored result may be thrown away and computed anew."""
+
+
+def buttons(visit: Visit, estimate: float | None = None) -> Buttons:
+    """What can be done in this state; `estimate` (seconds) is said on the button."""
+    about = f"  ≈ {length(estimate)}" if estimate else ""
+    match visit.phase:
+        case "running" | "waiting":
+            return Buttons("Running…" if visit.phase == "running" else "Waiting…", False, True, False)
+        case "stopped":
+            return Buttons("Continue", True, False, True)
+        case "failed":
+            return Buttons(retry_words(visit.analysis), True, False, True)
+        case "done":
+            return Buttons("Run again", True, False, True)
+        case "ready":
+            return Buttons(f"Run{about}", True, False, False)
+        case _:
+            return Buttons("Run", False, False, False)
+
+
+def tab_labels(visit: Visit) -> tuple[str, str]:
+    """Labels of the captions and the questions tab: a count, and a dot while working."""
+    count = len(visit.analysis.captions) if visit.analysis else 0
+    working = " ●" if visit.phase == "running" else ""
+    captions = f"2 Captions ({count}){working}" if count or working else "2 Captions"
+    asked = len(visit.said)
+    return captions, f"4 Ask ({asked})" if asked else "4 Ask"
+
+
+def retry_words(analysis: Analysis | None) -> str:
+    """Names the step that a retry starts from."""
+    if analysis is None or analysis.failure is None:
+        return "Retry"
+    return f"Retry from {analysis.failure.step}"
+
+
+def fraction(analysis: Analysis) -> float:
+    """Share of the run that is done, 0 to 1: how far along the video the last finished step is."""
+    if analysis.finished:
+        return 1.0
+    info, sampling = analysis.video, analysis.options.sampling
+    if info is None:
+        return 0.0
+    end = min(info.start + info.duration, sampling.end if sampling.end is not None else float("inf"))
+    first = max(info.start, sampling.start)
+    reached = max((c.end for c in analysis.captions), default=first)
+    if analysis.options.mode == "fast":
+        reached = max((s.time for s in analysis.samples), default=first)
+    return min(0.97, max(0.0, (reached - first) / max(end - first, 0.001)) * 0.95)
+
+
+def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None = None) -> str:
+    """The line under the player: which step, how long still; a sentence when the run has ended.
+
+    `now` is the process's clock; `loading` is the stage of an engine that is being loaded.
+    """
+    match visit.phase:
+        case "empty" | "ready":
+            return ""
+        case "unusable":
+            return trouble(visit.problem)
+        case "waiting":
+            return _bar("Waiting for the engine; another visitor's step goes first", None)
+        case "running":
+            return _bar(*loading) if loading else _running(visit, now)
+        case "stopped":
+            return _line("Stopped", f"{_kept(visit.analysis)}. Continue goes on from there.")
+        case "failed":
+            failure = visit.analysis.failure if visit.analysis else None
+            message = failure.message if failure else visit.problem
+            where = f"At {failure.step}: " if failure and failure.step not in message else ""
+            return trouble(where + message, kept=_kept(visit.analysis) + "." if visit.analysis else "")
+        case "done":
+            return _done(visit)
+
+
+def _running(visit: Visit, now: float) -> str:
+    analysis = visit.analysis
+    if analysis is None or analysis.video is None:
+        return _bar("Opening the video", None)
+    part, elapsed = fraction(analysis), max(0.0, now - visit.started)
+    words = doing(analysis)
+    if part > 0.03 and elapsed > 1.5:
+        words += f" · about {length(elapsed * (1 - part) / part)} left"
+    return _bar(words, part)
+
+
+def doing(analysis: Analysis) -> str:
+    """The step at hand."""
+    if analysis.live and analysis.live.step == "summary":
+        return "Writing the summary"
+    if analysis.live:
+        number = int(analysis.live.step) + 1
+        return f"Writing caption {number}, {clock(analysis.live.start)} → {clock(analysis.live.end)}"
+    if analysis.working:
+        return analysis.working
+    if analysis.samples:
+        count = len(analysis.captions)
+        so_far = f" · {count} caption{'' if count == 1 else 's'} so far" if count else ""
+        return f"Looking at {clock(analysis.samples[-1].time)}{so_far}"
+    return "Opening the video"
+
+
+def _done(visit: Visit) -> str:
+    analysis = visit.analysis
+    if analysis is None:
+        return ""
+    count = len(analysis.captions)
+    words = f"{len(analysis.keyframes)} keyframes, {count} caption{'' if count == 1 else 's'}"
+    took = "computed earlier" if analysis.from_store else f"{analysis.seconds:.1f} s"
+    return _line("Done", f"{words} · {took}", analysis.notes)
+
+
+def _kept(analysis: Analysis | None) -> str:
+    count = len(analysis.captions) if analysis else 0
+    return f"{count} caption{' is' if count == 1 else 's are'} kept" if count else "No caption was finished yet"
+
+
+def _bar(words: str, part: float | None) -> str:
+    known = "" if part is None else f' value="{part:.3f}"'
+    return (
+        f'<div class="progress"><p role="status">{esc(words)}</p>'
+        f'<progress max="1"{known} aria-label="Progress of the run"></progress></div>'
+    )
+
+
+def _line(head: str, words: str, notes: tuple[str, ...] = ()) -> str:
+    items = "".join(f"<li>{esc(note)}</li>" for note in notes)
+    more = f'<ul class="notes">{items}</ul>' if items else ""
+    return f'<div class="progress ended"><p role="status"><b>{head}</b> · {esc(words)}</p>{more}</div>'

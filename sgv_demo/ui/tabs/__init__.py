@@ -1,0 +1,1 @@
+"""The four tabs: each builds its components and returns them by name."""

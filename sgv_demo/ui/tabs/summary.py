@@ -1,0 +1,37 @@
+"""Tab 3: the summary, downloads, and the captioner's two other roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo.ui import render
+
+_CAPTIONS = "0:00 A man unrolls a mat on a lawn.\n0:04 The camera pans right; he kneels."
+
+
+def build() -> dict[str, Any]:
+    """Returns the components by name."""
+    made: dict[str, Any] = {}
+    made["summary"] = gr.HTML(render.summary(None, lambda _: ""), elem_id="summary")
+    made["downloads"] = gr.HTML(render.downloads(()), elem_id="downloads")
+    with gr.Accordion("Summarize other captions", open=False, elem_id="clip"):
+        made["clip_file"] = gr.File(
+            label="Captions as JSON, WebVTT or SRT", file_types=[".json", ".vtt", ".srt", ".txt"], height=110
+        )
+        made["clip_text"] = gr.Textbox(
+            label="…or pasted here: one caption a line, with its time if you like",
+            lines=5,
+            max_lines=14,
+            placeholder=_CAPTIONS,
+        )
+        made["clip_run"] = gr.Button("Summarize these", size="md")
+        made["clip_result"] = gr.HTML("", elem_id="clip-result")
+    with gr.Accordion("Turn a short prompt into a detailed caption", open=False, elem_id="recaption"):
+        made["prompt"] = gr.Textbox(
+            label="Prompt", lines=2, max_lines=8, placeholder="A lighthouse in a storm, seen from a drone"
+        )
+        made["recaption_run"] = gr.Button("Write the caption", size="md")
+        made["recaption_result"] = gr.HTML("", elem_id="recaption-result")
+    return made

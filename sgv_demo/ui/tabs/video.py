@@ -1,0 +1,68 @@
+"""Tab 1: facts of the file, how it is sampled, its keyframes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo.ui import render
+from sgv_demo.ui.controls import Controls
+
+_DEFAULTS = Controls()
+
+
+def build(models: bool) -> dict[str, Any]:
+    """`models`: whether an engine is offered that decodes tokens."""
+    made: dict[str, Any] = {}
+    made["facts"] = gr.HTML("", elem_id="facts")
+    gr.HTML('<h3 class="head">How it is looked at</h3>')
+    made["mode"] = gr.Radio(
+        [("Sliding: one caption for each pair", "sliding"), ("Fast: one caption for all", "fast")],
+        value=_DEFAULTS.mode,
+        label="Captions",
+        elem_id="mode",
+    )
+    with gr.Row():
+        made["every"] = gr.Number(_DEFAULTS.every, label="A sample every (s)", step=0.5, min_width=120)
+        made["start"] = gr.Number(0, label="From (s)", step=0.5, min_width=100)
+        made["end"] = gr.Number(None, label="To (s)", step=0.5, min_width=100, placeholder="end")
+        made["maximum"] = gr.Number(
+            None, label="Keyframes at most", step=1, precision=0, min_width=120, placeholder="no limit"
+        )
+    with gr.Row():
+        made["threshold"] = gr.Slider(
+            0.3,
+            1.0,
+            value=0.87,
+            step=0.01,
+            label="Threshold",
+            info="A sample less similar than this to the last keyframe becomes one",
+            min_width=220,
+        )
+        made["similarity"] = gr.Dropdown(
+            [("Colour histogram", "histogram"), ("CLIP (downloads a model)", "clip")],
+            value=_DEFAULTS.similarity,
+            label="Similarity by",
+            min_width=180,
+        )
+    with gr.Row():
+        made["keep_all"] = gr.Checkbox(False, label="Keep every sample", min_width=160)
+        made["read_text"] = gr.Checkbox(True, label="Read text in the picture", min_width=160)
+    with gr.Group(visible=models, elem_id="decoding"):
+        made["decoding"] = gr.Radio(
+            [("Stream: token by token", "stream"), ("Published decoding: 3 beams, whole captions", "published")],
+            value="stream",
+            label="Decoding of the model",
+        )
+        made["max_new_tokens"] = gr.Slider(16, 2048, value=1024, step=16, label="Longest caption (tokens)")
+    made["estimate"] = gr.HTML("", elem_id="estimate")
+    made["gallery"] = gr.HTML(
+        '<h3 class="head">Keyframes</h3><div class="list gallery" data-list="keys"></div>'
+        + '<div class="empty">'
+        + render.hint("Keyframes appear here as the run finds them.")
+        + "</div>",
+        js_on_load="sgv.mount(element)",
+        elem_id="gallery",
+    )
+    return made

@@ -1,0 +1,80 @@
+"""Looks: Gradio's own variables first, assets/style.css for the rest. System fonts only: nothing is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+_FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica Neue", "sans-serif")
+_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """One accent (teal) on neutral greys, light and dark."""
+    base = gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        secondary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.zinc,
+        radius_size=gr.themes.sizes.radius_md,
+        text_size=gr.themes.sizes.text_md,
+        font=_FONT,
+        font_mono=_MONO,
+    )
+    return base.set(
+        body_background_fill="#ffffff",
+        body_background_fill_dark="#111113",
+        body_text_color="#18181b",
+        body_text_color_dark="#ececee",
+        body_text_color_subdued="#5b5b64",
+        body_text_color_subdued_dark="#a1a1aa",
+        background_fill_primary="#ffffff",
+        background_fill_primary_dark="#111113",
+        background_fill_secondary="#f6f6f7",
+        background_fill_secondary_dark="#1a1a1d",
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_padding="0px",
+        block_shadow="none",
+        block_title_text_color="*body_text_color_subdued",
+        block_title_text_color_dark="*body_text_color_subdued",
+        block_title_text_size="13px",
+        block_info_text_size="12.5px",
+        border_color_primary="#e4e4e7",
+        border_color_primary_dark="#2c2c31",
+        button_primary_background_fill="#0f766e",
+        button_primary_background_fill_dark="#2dd4bf",
+        button_primary_background_fill_hover="#115e59",
+        button_primary_background_fill_hover_dark="#5eead4",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#042f2e",
+        button_secondary_background_fill="#f4f4f5",
+        button_secondary_background_fill_dark="#27272a",
+        button_transition="background-color 120ms ease",
+        input_background_fill="#ffffff",
+        input_background_fill_dark="#18181b",
+        input_border_color="#d4d4d8",
+        input_border_color_dark="#3f3f46",
+        layout_gap="16px",
+        slider_color="#0f766e",
+        slider_color_dark="#2dd4bf",
+        color_accent="#0f766e",
+        loader_color="#0f766e",
+        loader_color_dark="#2dd4bf",
+    )
+
+
+def stylesheet() -> str:
+    """The page's own CSS."""
+    return (ASSETS / "style.css").read_text(encoding="utf-8")
+
+
+def head() -> str:
+    """The page's own script, inline so that it is there before any component."""
+    script = (ASSETS / "page.js").read_text(encoding="utf-8")
+    return f"<script>\n{script}\n</script>"

@@ -1,0 +1,71 @@
+"""The similarity timeline as SVG inside HTML: pure. assets/page.js moves the playhead and lets a drag choose a range."""
+
+from __future__ import annotations
+
+from sgv_demo.exports import clock
+from sgv_demo.types import Analysis, Sample, VideoInfo
+from sgv_demo.ui.render import esc
+
+_POINTS = 600
+"""Most points drawn: more than the plot has pixels would only cost."""
+_HEIGHT = 100.0
+
+
+def timeline(
+    info: VideoInfo | None, analysis: Analysis | None, threshold: float, start: float, end: float | None
+) -> str:
+    """The plot for a video; `start` and `end` (seconds) are the chosen range. Empty without a video."""
+    if info is None:
+        return ""
+    first, last = info.start, max(info.start + info.duration, info.start + 0.001)
+    samples = analysis.samples if analysis else ()
+    floor = _floor(samples, threshold)
+    across = lambda t: 1000 * min(1.0, max(0.0, (t - first) / (last - first)))  # noqa: E731
+    high = lambda s: _HEIGHT * (1 - (s - floor) / (1 - floor))  # noqa: E731
+    parts = [f'<line class="threshold" x1="0" x2="1000" y1="{high(threshold):.1f}" y2="{high(threshold):.1f}"/>']
+    curve = [(across(s.time), high(s.similarity)) for s in thin(samples) if s.similarity is not None]
+    if len(curve) > 1:
+        parts.insert(0, '<polyline class="curve" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in curve) + '"/>')
+    keys = analysis.keyframes if analysis else ()
+    parts += [f'<line class="key" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="100"/>' for x in (across(k.time) for k in keys)]
+    left, right = across(start) / 10, across(last if end is None else end) / 10
+    chosen = f'<div class="range" style="left:{left:.2f}%;width:{max(0.0, right - left):.2f}%"></div>'
+    whole = " whole" if start <= first and (end is None or end >= last) else ""
+    return (
+        f'<div class="timeline{whole}" data-first="{first:.3f}" data-last="{last:.3f}" role="img" '
+        f'aria-label="{esc(_said(samples, len(keys), threshold))}">'
+        f'<div class="plot"><svg viewBox="0 -4 1000 108" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+        f'{chosen}<div class="playhead"></div></div>{_axis(first, last)}{_legend(len(samples), len(keys), threshold)}</div>'
+    )
+
+
+def thin(samples: tuple[Sample, ...]) -> list[Sample]:
+    """At most about `_POINTS` samples; of each run of neighbours the least similar one stays, so no dip is lost."""
+    step = max(1, -(-len(samples) // _POINTS))
+    groups = (samples[i : i + step] for i in range(0, len(samples), step))
+    return [min(group, key=lambda s: 2.0 if s.similarity is None else s.similarity) for group in groups]
+
+
+def _floor(samples: tuple[Sample, ...], threshold: float) -> float:
+    lowest = min([s.similarity for s in samples if s.similarity is not None] + [threshold])
+    return min(max(lowest - 0.08, 0.0), 0.9)
+
+
+def _axis(first: float, last: float) -> str:
+    marks = "".join(f"<span>{clock(first + (last - first) * i / 4)}</span>" for i in range(5))
+    return f'<div class="axis" aria-hidden="true">{marks}</div>'
+
+
+def _legend(samples: int, keys: int, threshold: float) -> str:
+    if not samples:
+        return '<p class="legend">Drag over the line to choose a part; click to go there.</p>'
+    return (
+        f'<p class="legend"><span class="swatch curve"></span>similarity <span class="swatch threshold"></span>threshold '
+        f"{threshold:.2f} <span>{keys} keyframe{'' if keys == 1 else 's'} of {samples} samples</span></p>"
+    )
+
+
+def _said(samples: tuple[Sample, ...], keys: int, threshold: float) -> str:
+    if not samples:
+        return "Timeline of the video. Drag to choose a part, or use the From and To fields."
+    return f"Similarity of {len(samples)} samples over time, threshold {threshold:.2f}, {keys} keyframes kept."
