@@ -81,7 +81,8 @@ def find_facts(path: Path, settings: Settings) -> Facts:
         opened.close()
     if duration > settings.max_seconds:
         raise VideoError(
-            f"The video lasts {duration / 60:.0f} minutes, over the limit of {settings.max_seconds / 60:.0f}; cut it first."
+            f"The video lasts {duration / 60:.0f} minutes, over the limit of {settings.max_seconds / 60:.0f}; "
+            "cut it first."
         )
     return Facts(info, known, base, origin, average_rate, aspect)
 
@@ -102,11 +103,11 @@ def _rate(opened: Pass, known: Scan, base: float) -> float:
 
 
 def _origin(opened: Pass, known: Scan, base: float) -> int:
-    """The container's start; a negative one is sound running up to the pictures. AVI has no start of its own."""
+    """The container's start; a negative one is sound running up to the pictures. AVI and raw streams have none."""
     first = known.first or 0
-    if opened.container.format.name == "avi":
+    if opened.container.format.name == "avi" or opened.container.start_time is None:
         return first
-    start = round((opened.container.start_time or 0) / 1e6 / base)
+    start = round(opened.container.start_time / 1e6 / base)
     return start if start > 0 else min(0, first)
 
 

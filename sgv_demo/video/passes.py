@@ -24,10 +24,10 @@ class Pass:
     def __init__(self, path: Path, settings: Settings, beat: Callable[[], None] = _silent) -> None:
         """Opens `path`; `beat` is called for every picture that comes out. Raises VideoError."""
         self._path, self._settings, self._beat = path, settings, beat
-        self.lost = 0
-        """Packets that could not be decoded."""
-        self.flawed = 0
-        """Pictures that were decoded from damaged data and may look wrong."""
+        self.lost: set[int] = set()
+        """Times of packets that could not be decoded, each once however often it is met."""
+        self.flawed: set[int] = set()
+        """Times of pictures that were decoded from damaged data and may look wrong."""
         self._open()
 
     def _open(self) -> None:
@@ -41,7 +41,6 @@ class Pass:
     def reopen(self) -> None:
         """Back to the very beginning, for a file where seeking can't be relied on."""
         self.container.close()
-        self.lost = self.flawed = 0
         self._open()
 
     def close(self) -> None:
@@ -59,10 +58,11 @@ class Pass:
         except MemoryError:
             raise
         except (FFmpegError, ValueError):
-            self.lost += 1
+            self.lost.add(_key(packet, len(self.lost)))
             return []
         for frame in frames:
-            self.flawed += frame.is_corrupt
+            if frame.is_corrupt:
+                self.flawed.add(_key(frame, len(self.flawed)))
             self._beat()
         return frames
 
@@ -70,6 +70,10 @@ class Pass:
         """Every picture from where the container stands, in display order."""
         for packet in packets(self.container, self.stream):
             yield from self.decode(packet)
+
+
+def _key(damaged: Packet | VideoFrame | None, otherwise: int) -> int:
+    return otherwise if damaged is None or damaged.pts is None else damaged.pts
 
 
 class Clock:

@@ -52,7 +52,8 @@ class PyavReader:
         self._path, self._settings, self._beat = path, settings, beat
         self._strategy: Strategy = strategy
         self._facts = find_facts(path, settings)
-        self._lost = self._flawed = 0
+        self._lost: set[int] = set()
+        self._flawed: set[int] = set()
         self._seeks = 0
         self.info = self._facts.info
         self.frame_count = self._facts.scan.count
@@ -63,13 +64,10 @@ class PyavReader:
         """See the protocol."""
         found = list(self.info.notes)
         if self._lost:
-            found.append(_counted(self._lost, "damaged picture was skipped.", "damaged pictures were skipped."))
+            found.append(_counted(len(self._lost), "damaged picture was skipped.", "damaged pictures were skipped."))
         if self._flawed:
-            found.append(
-                _counted(
-                    self._flawed, "picture is damaged and may look wrong.", "pictures are damaged and may look wrong."
-                )
-            )
+            one, many = "picture is damaged and may look wrong.", "pictures are damaged and may look wrong."
+            found.append(_counted(len(self._flawed), one, many))
         return tuple(found)
 
     @property
@@ -140,7 +138,8 @@ class PyavReader:
         return Pass(self._path, self._settings, self._beat)
 
     def _finish(self, reading: Pass) -> None:
-        self._lost, self._flawed = max(self._lost, reading.lost), max(self._flawed, reading.flawed)
+        self._lost |= reading.lost
+        self._flawed |= reading.flawed
         reading.close()
 
     def _timed(self, reading: Pass, start: float = 0.0) -> Iterator[Timed]:

@@ -31,7 +31,7 @@ class Scan:
     pts: Ticks = field(default_factory=lambda: _NONE)
     """Presentation time of each packet, in decoding order; empty when the times can't be trusted."""
     dts: Ticks = field(default_factory=lambda: _NONE)
-    """Decoding time of each packet; empty like `pts`."""
+    """Decoding time of each packet (`pts` where the container has none); empty like `pts`."""
     keyframes: Ticks = field(default_factory=lambda: _NONE)
     """Positions in decoding order where decoding may start, increasing; empty like `pts`."""
     shown: Ticks = field(default_factory=lambda: _NONE)
@@ -70,7 +70,7 @@ def scan(container: InputContainer, stream: VideoStream) -> Scan:
             timed = False
             break
         count += not packet.is_discard
-        timed = timed and packet.pts is not None and packet.dts is not None
+        timed = timed and packet.pts is not None
         tick = packet.pts if packet.pts is not None else packet.dts
         if tick is None:
             continue
@@ -78,7 +78,7 @@ def scan(container: InputContainer, stream: VideoStream) -> Scan:
         if packet.is_keyframe:
             keyframes.append(len(pts))
         pts.append(tick)
-        dts.append(packet.dts or 0)
+        dts.append(tick if packet.dts is None else packet.dts)
         if not packet.is_discard:
             shown.append(tick)
             if last is None or tick + jumps.shift > last:

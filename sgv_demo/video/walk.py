@@ -24,6 +24,7 @@ class Walk:
         self._fresh = False  # nothing has come out since the last seek
         self._in_order = False
         self._over = False
+        self._emptied = False  # the decoder was emptied early, so it can only go on after a seek
 
     def picture(self, target: int, following: int | None) -> VideoFrame | None:
         """The picture at tick `target`, or where it is damaged the last one before it (else the next).
@@ -33,7 +34,7 @@ class Walk:
         """
         if self._shown is not None and _tick(self._shown) >= target:
             return self._shown
-        if not self._ready or _tick(self._ready[-1]) < target:
+        if self._emptied or not self._ready or _tick(self._ready[-1]) < target:
             self.go_to(target)
         place = self.plan.place(target)
         while True:
@@ -94,7 +95,7 @@ class Walk:
         """Has the decoder hand out all it holds, instead of feeding it further pictures until it does."""
         self._ready.extend(self.reading.decode(None))
         if self._ready or self._shown is not None:
-            self._over = True
+            self._over = self._emptied = True
         else:
             # The wanted picture is damaged and there is none before it: go on to the next that can be decoded.
             self._in_order = True
@@ -128,7 +129,7 @@ class Walk:
         self._packets = packets(self.reading.container, self.reading.stream)
         self._ready.clear()
         self._shown = None
-        self._over = False
+        self._over = self._emptied = False
         self._fresh = False
 
 

@@ -1,0 +1,188 @@
+"""The reading process: whatever happens in it, the app gets one clear error and goes on."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import sgv_demo
+from sgv_demo.errors import VideoError
+from sgv_demo.settings import Settings
+from sgv_demo.video import isolated
+from sgv_demo.video.reader import open_video, probe
+from tests.unit.video_files import number_in, write_clip, write_picture
+
+ROOT = str(Path(sgv_demo.__file__).resolve().parent.parent)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", count=48, fps=12)
+
+
+def sabotage(monkeypatch: pytest.MonkeyPatch, code: str, change: str = "") -> None:
+    """Has `code` run in the reading process when it is asked for frames; `change` runs before it starts."""
+    program = f"""
+import sys
+sys.path.insert(0, {ROOT!r})
+import ctypes, os, signal, time
+from sgv_demo.video import worker
+from sgv_demo.video.pyav_reader import PyavReader
+def broken(self, **_):
+    {code}
+    yield
+PyavReader.frames = broken
+{change}
+worker.main()
+"""
+    monkeypatch.setattr(isolated, "worker_command", lambda: [sys.executable, "-P", "-c", program])
+
+
+def workers() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_reads_like_the_reader_itself(clip: Path) -> None:
+    with open_video(clip, Settings()) as video:
+        assert video.info.path == clip
+        assert (video.info.size, video.info.duration, video.fps, video.frame_count) == ((128, 96), 4.0, 12, 48)
+        assert [number_in(f.image) for f in video.frames(start=1, end=1.5)] == [12, 13, 14, 15, 16, 17]
+        found = list(video.near(itertools.count(0, 1), exact=True, long_side=64))
+        assert [number_in(f.image) for f in found] == [0, 12, 24, 36, 47]
+        assert found[1].image.shape == (48, 64, 3)
+        assert [number_in(f.image) for f in video.near([0, 2], last=True)] == [0, 24, 47]
+        assert [number_in(f.image) for f in video.at_indices([5, 40, 40])] == [5, 40, 40]
+
+
+def test_decord_runs_there_too(clip: Path) -> None:
+    with open_video(clip, Settings(), backend="decord") as video:
+        assert [number_in(f.image) for f in video.at_indices([0, 24])] == [0, 24]
+
+
+def test_a_refusal_arrives_word_for_word(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="still picture"):
+        probe(write_picture(tmp_path / "upload.mp4"), Settings())
+
+
+@pytest.mark.parametrize("blow", [signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL])
+def test_a_crash_is_an_error(clip: Path, monkeypatch: pytest.MonkeyPatch, blow: signal.Signals) -> None:
+    sabotage(monkeypatch, f"os.kill(os.getpid(), {int(blow)})")
+    with open_video(clip, Settings()) as video:
+        with pytest.raises(VideoError, match="crashed"):
+            list(video.frames())
+        # The next reading gets a process of its own.
+        assert number_in(next(iter(video.near([1.0]))).image) == 12
+    assert not workers()
+
+
+def test_a_hang_is_an_error(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sabotage(monkeypatch, "ctypes.PyDLL(None).pause()")
+    with open_video(clip, Settings(read_timeout=1.5)) as video, pytest.raises(VideoError, match="too long"):
+        list(video.frames())
+    assert not workers()
+
+
+def test_a_memory_excess_is_an_error(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sabotage(monkeypatch, "hoard = [bytearray(50_000_000) for _ in range(100)]")
+    with open_video(clip, Settings(reader_memory_mb=500)) as video, pytest.raises(VideoError, match="more memory"):
+        list(video.frames())
+    assert not workers()
+
+
+@pytest.mark.parametrize("noise", [b"\xff" * 64, b"\x02\0\0\0{}", b"\x04\0\0\0null", b"\x04\0\0\0nope"])
+def test_nonsense_from_a_captured_process_is_an_error(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, noise: bytes
+) -> None:
+    sabotage(monkeypatch, "pass", f"worker.Worker._serve = lambda self, *_: self._sink.write({noise!r})")
+    with open_video(clip, Settings()) as video, pytest.raises(VideoError, match="failed"):
+        list(video.frames())
+
+
+def test_abandoning_a_reading_ends_its_process_at_once(clip: Path) -> None:
+    with open_video(clip, Settings()) as video:
+        frames = video.frames()
+        next(iter(frames))
+        assert len(workers()) == 1
+        frames.close()  # pyright: ignore[reportAttributeAccessIssue]
+        assert not workers()
+        assert len(list(video.frames())) == 48
+
+
+def test_two_readings_at_once(clip: Path) -> None:
+    with open_video(clip, Settings()) as video:
+        pairs = zip(video.frames(), video.near(itertools.count(0, 1 / 12), exact=True), strict=False)
+        assert all(number_in(a.image) == number_in(b.image) for a, b in pairs)
+    assert not workers()
+
+
+def test_nothing_is_decoded_far_ahead(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def times():
+        for i in range(1000):
+            asked.append(i / 12)
+            yield i / 12
+
+    path = write_clip(tmp_path / "clip.mp4", count=240)
+    with open_video(path, Settings()) as video:
+        next(iter(video.near(times())))
+    assert len(asked) < 40
+
+
+def test_the_process_ends_with_the_app(clip: Path) -> None:
+    program = f"""
+import os, sys
+sys.path.insert(0, {ROOT!r})
+from pathlib import Path
+from sgv_demo.settings import Settings
+from sgv_demo.video.reader import open_video
+import psutil
+with open_video(Path({str(clip)!r}), Settings()) as video:
+    frames = iter(video.frames())
+    next(frames)
+    print(psutil.Process().children()[0].pid, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    pid = int(done.stdout)
+    until = time.monotonic() + 10
+    while psutil.pid_exists(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid)
+
+
+def test_it_stays_light() -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {ROOT!r})
+import sgv_demo.video.worker, sgv_demo.video.pyav_reader
+heavy = {{"torch", "gradio", "cv2", "transformers", "decord"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_the_app_itself_loads_no_video_library() -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {ROOT!r})
+import sgv_demo.video.reader, sgv_demo.video.isolated
+heavy = {{"av", "decord", "cv2"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_a_file_in_the_working_folder_is_not_imported(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (clip.parent / "av.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(clip.parent)
+    assert probe(clip, Settings()).size == (128, 96)
+    assert os.path.exists("av.py")
