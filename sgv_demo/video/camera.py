@@ -20,6 +20,8 @@ _RATE = {"shift": 0.008, "zoom": 0.01, "roll": 0.0175}
 """Least movement a second: slower is a drift that nobody sees."""
 _STRAIGHT = 0.4
 """A movement gets somewhere: its net is at least this share of the way that was gone."""
+_STRAIGHT_PART = 0.6
+"""The same for a part of a span: a piece of jitter may look like a movement."""
 _DIAGONAL = 0.5
 """A second direction is named when it is at least this share of the first."""
 _SHAKE = 0.004
@@ -41,8 +43,9 @@ def moves(steps: Sequence[Step]) -> tuple[CameraMove, ...]:
     if sum(s.end - s.start for s in known) < 0.5 * (end - start):
         return (CameraMove("unknown", start, end, 0.0, "frame widths"),)
     found: list[CameraMove] = []
-    for part in _split(known):
-        for move in _name(part):
+    parts = _split(known)
+    for part in parts:
+        for move in _name(part, _STRAIGHT if len(parts) == 1 else _STRAIGHT_PART):
             if found and found[-1].word == move.word:
                 found[-1] = _join(found[-1], move)
             else:
@@ -55,7 +58,7 @@ def _path(steps: Sequence[Step]) -> Path:
     return np.array([(s.dx, s.dy, s.zoom, s.roll) for s in steps])
 
 
-def _name(steps: Sequence[Step]) -> list[CameraMove]:
+def _name(steps: Sequence[Step], straight: float) -> list[CameraMove]:
     """The one movement (two when it is diagonal) of a span, or "static", or "shake"."""
     path = _path(steps)
     seconds = sum(s.end - s.start for s in steps)
@@ -63,14 +66,14 @@ def _name(steps: Sequence[Step]) -> list[CameraMove]:
     dx, dy, zoom, roll = path.sum(axis=0)
     shift = float(np.hypot(dx, dy))
     gone = float(np.hypot(path[:, 0], path[:, 1]).sum())
-    zooms = _counts("zoom", abs(zoom), float(np.abs(path[:, 2]).sum()), seconds)
-    rolls = _counts("roll", abs(roll), float(np.abs(path[:, 3]).sum()), seconds)
+    zooms = _counts("zoom", abs(zoom), float(np.abs(path[:, 2]).sum()), seconds, straight)
+    rolls = _counts("roll", abs(roll), float(np.abs(path[:, 3]).sum()), seconds, straight)
     turning = max(abs(zoom) if zooms else 0.0, abs(roll) if rolls else 0.0)
     if turning > 0 and shift < 0.5 * turning:
         if abs(zoom) * zooms >= abs(roll) * rolls:
             return [CameraMove("zoom in" if zoom > 0 else "zoom out", start, end, float(np.exp(zoom)), "times")]
         return [CameraMove("roll", start, end, float(np.degrees(roll)), "degrees")]
-    if _counts("shift", shift, gone, seconds):
+    if _counts("shift", shift, gone, seconds, straight):
         pan = CameraMove("pan left" if dx > 0 else "pan right", start, end, abs(float(dx)), "frame widths")
         tilt = CameraMove(
             "tilt up" if dy > 0 else "tilt down", start, end, abs(float(dy)) * steps[0].aspect, "frame heights"
@@ -85,9 +88,9 @@ def _name(steps: Sequence[Step]) -> list[CameraMove]:
     return [CameraMove("static", start, end, 0.0, "frame widths")]
 
 
-def _counts(kind: str, net: float, gone: float, seconds: float) -> bool:
+def _counts(kind: str, net: float, gone: float, seconds: float, straight: float) -> bool:
     """Whether a net movement over a way of length `gone` in `seconds` is one that a viewer would see."""
-    return net >= _NET[kind] and net >= _RATE[kind] * seconds and net >= _STRAIGHT * gone
+    return net >= _NET[kind] and net >= _RATE[kind] * seconds and net >= straight * gone
 
 
 def _split(steps: Sequence[Step]) -> list[Sequence[Step]]:
@@ -111,7 +114,7 @@ def _split(steps: Sequence[Step]) -> list[Sequence[Step]]:
         gain = difference * float(np.sqrt(before * after / (before + after)))
         if (
             difference > 2 * _RATE["shift"]
-            and difference > 3 * scatter * (1 / i + 1 / (n - i)) ** 0.5
+            and difference > 4 * scatter * (1 / i + 1 / (n - i)) ** 0.5
             and gain > best[0]
         ):
             best = (gain, i)

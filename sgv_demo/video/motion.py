@@ -30,6 +30,12 @@ _INLIER = 1.5
 """Pixels: how far a point may be from the camera's motion and still agree with it."""
 _SAME = 0.15
 """Share of points whose flow cancels: fewer and the pictures show different things (cuts have 0.01 to 0.05)."""
+_SAME_DETAIL = 0.8
+"""Correlation of details from which two pictures show the same thing whatever the flow says, as in a dim flicker."""
+_SAME_SHIFTED = 0.5
+"""Correlation of details that a shift must reach to be tried."""
+_REACH = 4.0
+"""Pixels: a shift that phase correlation proposes is tried when it is more than this."""
 _SUPPORT = 0.4
 """Share of points that must agree for the camera's motion to be believed."""
 _FLAT = 4.0
@@ -134,11 +140,27 @@ class Flow:
         return Plate(frame.time, grey, even, contrast, clear)
 
     def step(self, before: Plate, after: Plate) -> Step:
-        """Measures from one picture to the next, both of one shape."""
+        """Measures from one picture to the next, both of one shape.
+
+        Where the flow finds nothing alike, it tries again from the shift that phase correlation proposes: a fast
+        pan is further than the flow can reach by itself.
+        """
         step = Step(before.time, after.time, before.contrast, after.contrast)
         if not (before.clear and after.clear):
             return replace(step, different=before.contrast >= _FLAT and after.contrast >= _FLAT)
-        flow, trip = self._both_ways(before.even, after.even)
+        found = self._follow(step, before, after, (0.0, 0.0))
+        if found.consistent < 2 * _SAME:
+            size = before.even.shape[::-1]
+            window = cv2.createHanningWindow(size, cv2.CV_32F)
+            (x, y), _ = cv2.phaseCorrelate(before.even.astype(np.float32), after.even.astype(np.float32), window)
+            if abs(x) + abs(y) > _REACH and _correlation(before.grey, after.grey, (x, y)) > _SAME_SHIFTED:
+                found = max(found, self._follow(step, before, after, (x, y)), key=lambda step: step.consistent)
+        different = found.consistent < _SAME and _correlation(before.grey, after.grey) < _SAME_DETAIL
+        return replace(found, different=different)
+
+    def _follow(self, step: Step, before: Plate, after: Plate, guess: tuple[float, float]) -> Step:
+        """Fills in `step` from the flow that starts at a `guess` of the shift in pixels."""
+        flow, trip = self._both_ways(before.even, after.even, guess)
         points, texture = _points(before.even)
         column, row = points.T
         target = points + flow[row, column]
@@ -148,7 +170,7 @@ class Flow:
         good = textured & (trip[row, column] < _ROUND_TRIP)
         consistent = float(good.sum()) / max(1, int(textured.sum()))
         if good.sum() < _MIN_POINTS or consistent < _SAME:
-            return replace(step, consistent=consistent, different=consistent < _SAME)
+            return replace(step, consistent=consistent)
         matrix, support = _similarity(points[good].astype(np.float32), target[good])
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         shift = matrix @ [*centre, 1] - centre
@@ -164,16 +186,29 @@ class Flow:
             blobs=_blobs(before.grey, after.grey, flow, trip, matrix),
         )
 
-    def _both_ways(self, before: Grey, after: Grey) -> tuple[Floats, Floats]:
+    def _both_ways(self, before: Grey, after: Grey, guess: tuple[float, float]) -> tuple[Floats, Floats]:
         """Returns the flow (h, w, 2) and how far each point ends from its start after going there and back (h, w)."""
-        still = np.zeros((*before.shape, 2), np.float32)
-        flow = np.asarray(self._dis.calc(before, after, still.copy()), np.float32)
-        back = np.asarray(self._dis.calc(after, before, still), np.float32)
+        start = np.full((*before.shape, 2), guess, np.float32)
+        flow = np.asarray(self._dis.calc(before, after, start.copy()), np.float32)
+        back = np.asarray(self._dis.calc(after, before, -start), np.float32)
         x, y = _grid(*before.shape)
         returned = cv2.remap(
             back, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return flow, np.hypot(*cv2.split(flow + returned)).astype(np.float32)
+
+
+def _correlation(before: Grey, after: Grey, shift: tuple[float, float] = (0.0, 0.0)) -> float:
+    """Correlation of the details of two pictures where they overlap, the later one moved back by `shift` pixels."""
+    height, width = before.shape
+    x, y = (int(round(part)) for part in shift)
+    there = before[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
+    here = after[max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)]
+    if min(*there.shape) < 16:
+        return 0.0
+    pair = there, here
+    a, b = (cv2.GaussianBlur(p, (0, 0), 1.5).astype(np.float32) - cv2.GaussianBlur(p, (0, 0), 12) for p in pair)
+    return float((a * b).sum() / max(1e-6, float(np.sqrt((a * a).sum() * (b * b).sum()))))
 
 
 def _grid(height: int, width: int) -> tuple[Floats, Floats]:
