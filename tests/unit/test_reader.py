@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.error import FFmpegError
 from av.packet import Packet
 
 from sgv_demo.errors import VideoError
@@ -320,7 +321,7 @@ class TestRefusals:
         path.write_bytes(b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nsecret.ts\n#EXT-X-ENDLIST\n\0\0\0")
         with pytest.raises(VideoError):
             read(path)
-        with pytest.raises(av.error.FFmpegError):
+        with pytest.raises(FFmpegError):
             av.open(f"file:{path}", options=container._OPTIONS)
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
+from av.video.stream import VideoStream
 from PIL import Image
 
 from sgv_demo.types import Picture
@@ -80,6 +83,7 @@ def write_clip(
     with av.open(str(path), "w", options=muxer or {}) as out:
         rate = Fraction(fps).limit_denominator(1001)
         stream = out.add_stream(codec, rate=rate, options=options or {})
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         coarse = codec in ("mpeg4", "mpeg2video", "wmv2", "gif", "flv", "mjpeg", "apng", "libtheora", "wrapped_avframe")
         stream.codec_context.time_base = 1 / rate if coarse else TICKS
@@ -90,6 +94,7 @@ def write_clip(
             stream.set_display_rotation(rotation)
         if sound:
             silence = out.add_stream("pcm_s16le", rate=8000, layout="mono")
+            assert isinstance(silence, AudioStream)
             quiet = av.AudioFrame.from_ndarray(np.zeros((1, round(8000 * sound)), np.int16), "s16", "mono")
             quiet.sample_rate, quiet.pts = 8000, 0
             out.mux(silence.encode(quiet))
@@ -103,7 +108,7 @@ def write_clip(
     return path
 
 
-def _mux(out: av.container.OutputContainer, packets: list[Packet], alter: Callable[[Packet], None] | None) -> None:
+def _mux(out: OutputContainer, packets: list[Packet], alter: Callable[[Packet], None] | None) -> None:
     for packet in packets:
         if alter:
             alter(packet)
@@ -125,6 +130,8 @@ def write_cover_art(path: Path) -> Path:
     with av.open(str(path), "w", format="mp3") as out:
         sound = out.add_stream("libmp3lame", rate=8000, layout="mono")
         cover = out.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, VideoStream)
+        assert isinstance(sound, AudioStream)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
         cover.disposition = Disposition.attached_pic
         quiet = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16p", "mono")
