@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -302,8 +302,8 @@ def load(
     config = read_checked_config(folder)
     tokenizer = Tokenizer.load(folder, config.vocab_size)
     quantization = is_quantized(folder) or quantization
-    empty: nn.Module = empty_network(config)
-    size = memory.weight_bytes(empty.to(kind), quantized_parameter, quantization)
+    empty = cast(nn.Module, empty_network(config))
+    size = memory.weight_bytes(empty.to(dtype=kind), quantized_parameter, quantization)
     check_memory(label, size, where)
     tell(f"Loading {label}: {gigabytes(size)} of weights, {quantization}", None)
     transformers_logging.disable_progress_bar()

@@ -82,8 +82,8 @@ class Controls:
 def stream_ids(work: Work, *, beams: int = 1, prompt_ids: int = 0) -> Generator[list[int], None, tuple[int, ...]]:
     """Runs `work` in a thread and yields new token ids as they come; returns those of the best sequence.
 
-    With beams all ids come in one piece at the end. Empty pieces say "still at it". Closing the generator stops the
-    work within a token and waits for its thread; so does an error in the consumer.
+    With beams nothing is known before the end: all pieces are empty, which says "still at it". Closing the generator
+    stops the work within a token and waits for its thread; so does an error in the consumer.
 
     Args:
         work: what calls `generate`.
@@ -102,10 +102,7 @@ def stream_ids(work: Work, *, beams: int = 1, prompt_ids: int = 0) -> Generator[
             yield from _pieces(queue)
         finally:
             controls.stop.set()
-        new = future.result()[0, prompt_ids:].tolist()
-    if beams > 1:
-        yield new
-    return tuple(new)
+    return tuple(future.result()[0, prompt_ids:].tolist())
 
 
 def _pieces(queue: SimpleQueue[list[int] | None]) -> Generator[list[int], None, None]:
@@ -124,6 +121,8 @@ def stream_text(
     ids: Generator[list[int], None, tuple[int, ...]], decode: Decode
 ) -> Generator[str, None, tuple[int, ...]]:
     """Turns pieces of ids into pieces of text whose concatenation is `decode(all ids, True)`; returns the ids.
+
+    Beams give one piece with text, the last.
 
     Raises:
         RuntimeError: `decode` took back text that it had called stable.

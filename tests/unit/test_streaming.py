@@ -52,11 +52,13 @@ def test_greedy_ids_come_one_by_one(model):
     assert [i for piece in pieces for i in piece] == expected == list(result)
 
 
-def test_beams_come_in_one_piece(model):
+def test_beams_come_whole(model):
     expected = model.generate(PROMPT, max_new_tokens=6, num_beams=3, eos_token_id=None)[0, 3:].tolist()
     pieces, result = drain(stream_ids(work(model, 6, beams=3), beams=3, prompt_ids=3))
-    assert [piece for piece in pieces if piece] == [expected]
+    assert not any(pieces)
     assert list(result) == expected
+    pieces, _ = drain(stream_text(stream_ids(work(model, 6, beams=3), beams=3, prompt_ids=3), lambda ids, _: str(ids)))
+    assert [piece for piece in pieces if piece] == [str(tuple(expected))]
 
 
 def test_error_in_the_thread_reaches_the_consumer():
@@ -102,7 +104,7 @@ def test_waiting_consumer_gets_empty_pieces(monkeypatch):
     assert [next(generator) for _ in range(3)] == [[], [], []]
     release.set()
     pieces, result = drain(generator)
-    assert [piece for piece in pieces if piece] == [[1, 2]]
+    assert not any(pieces)
     assert result == (1, 2)
 
 
