@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from sgv_demo.record import to_record
 from sgv_demo.types import Analysis, Caption, Evidence
@@ -36,7 +37,7 @@ def cues(analysis: Analysis) -> list[tuple[float, float, str]]:
     """
     captions = [c for c in analysis.captions if c.text.strip()]
     spans: list[tuple[float, float, str]] = []
-    for caption, following in zip(captions, [*captions[1:], None], strict=True):
+    for caption, following in zip_longest(captions, captions[1:]):
         start = max(caption.start, spans[-1][1]) if spans else caption.start
         if caption.end > start:
             end = caption.end

@@ -366,7 +366,7 @@ class Sampled:
     sample: Sample
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A keyframe was chosen."""
 

@@ -1,0 +1,73 @@
+"""`Analysis.apply`: the only place where state changes."""
+
+from __future__ import annotations
+
+from sgv_demo.types import (
+    Analysis,
+    AnalysisOptions,
+    Caption,
+    Captioned,
+    Delta,
+    Event,
+    Failed,
+    Failure,
+    Finished,
+    Noted,
+    Summarized,
+    Working,
+)
+from tests.unit.samples import ENGINE
+
+
+def fold(*events: Event) -> Analysis:
+    state = Analysis(ENGINE, AnalysisOptions())
+    for event in events:
+        state = state.apply(event)
+    return state
+
+
+def test_deltas_of_one_step_add_up_and_a_new_step_starts_afresh() -> None:
+    state = fold(Delta(0, "A "), Delta(0, "dog"), Delta(1, "It"))
+    assert state.live is not None
+    assert (state.live.step, state.live.text) == (1, "It")
+
+
+def test_a_caption_ends_its_live_text_and_a_second_one_replaces_the_first() -> None:
+    state = fold(Delta(0, "A"), Captioned(Caption(0, 0, 0, "A dog.")), Captioned(Caption(0, 0, 0, "A cat.")))
+    assert state.live is None
+    assert [c.text for c in state.captions] == ["A cat."]
+
+
+def test_captions_stay_in_order_whatever_order_they_come_in() -> None:
+    state = fold(Captioned(Caption(1, 0, 2, "b")), Captioned(Caption(0, 0, 0, "a")))
+    assert [c.text for c in state.captions] == ["a", "b"]
+
+
+def test_a_failure_keeps_what_was_there_and_goes_when_its_step_succeeds() -> None:
+    failed = fold(Captioned(Caption(0, 0, 0, "a")), Delta(1, "half"), Failed(Failure("caption 2", "It broke.", 1)))
+    assert failed.failure is not None
+    assert failed.live is None
+    assert [c.text for c in failed.captions] == ["a"]
+    assert failed.apply(Captioned(Caption(1, 0, 2, "b"))).failure is None
+    assert failed.apply(Summarized("s")).failure is not None
+
+
+def test_a_failed_summary_is_cleared_by_a_summary_alone() -> None:
+    failed = fold(Failed(Failure("the summary", "It broke.")))
+    assert failed.apply(Captioned(Caption(0, 0, 0, "a"))).failure is not None
+    assert failed.apply(Summarized("s")).failure is None
+
+
+def test_working_is_replaced_by_what_comes_next_but_not_by_a_note() -> None:
+    state = fold(Working("reading"))
+    assert state.apply(Noted("n")).working == "reading"
+    assert state.apply(Delta(0, "a")).working == ""
+
+
+def test_the_same_note_is_kept_once() -> None:
+    assert fold(Noted("n"), Noted("n")).notes == ("n",)
+
+
+def test_finishing_ends_the_live_text() -> None:
+    state = fold(Delta("summary", "x"), Finished(2.5))
+    assert (state.finished, state.live, state.seconds) == (True, None, 2.5)

@@ -1,0 +1,96 @@
+"""What an answerer gets to see."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+
+import pytest
+
+from sgv_demo.asking import prepare_scene
+from sgv_demo.engines import Scene
+from sgv_demo.engines.measured import MeasuredAnswerer
+from sgv_demo.errors import SettingsError
+from sgv_demo.pipeline import find_keyframes
+from sgv_demo.settings import Settings
+from sgv_demo.types import Analysis, AnalysisOptions, Event, SamplingOptions
+from sgv_demo.video.compose import published_indices
+from tests.scripted import Script, ScriptedAnswerer
+from tests.unit.samples import ENGINE
+
+
+def scene_of(events: Generator[Event, None, Scene]) -> Scene:
+    while True:
+        try:
+            next(events)
+        except StopIteration as done:
+            return done.value
+
+
+EYES = ScriptedAnswerer(Script(), frames=16)
+
+
+def test_frames_follow_the_published_rule(clip: Path, settings: Settings) -> None:
+    scene = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions()))
+    wanted = published_indices(96, 16)
+    assert list(scene.indices) == wanted
+    assert [round(f.time * 12) for f in scene.frames] == wanted
+
+
+def test_published_sampling_gives_the_same_frames_at_native_size(clip: Path, settings: Settings) -> None:
+    small = replace(settings, frame_long_side=64)
+    shown = scene_of(prepare_scene(clip, EYES, small, SamplingOptions()))
+    native = scene_of(prepare_scene(clip, EYES, small, SamplingOptions(published=True)))
+    assert shown.indices == native.indices
+    assert max(shown.frames[0].image.shape) == 64
+    assert native.frames[0].image.shape == (192, 320, 3)
+    assert [f.time for f in native.frames] == [i / 12 for i in native.indices]
+
+
+def test_a_range_is_kept_to(clip: Path, settings: Settings) -> None:
+    scene = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(start=4.0, end=6.0), frames=5))
+    assert len(scene.frames) == 5
+    assert all(4.0 <= f.time < 6.0 for f in scene.frames)
+    assert [round(f.time * 12) for f in scene.frames] == list(scene.indices)
+
+
+def test_the_key_names_the_frames(clip: Path, settings: Settings) -> None:
+    a = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions()))
+    b = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions()))
+    c = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(start=1.0)))
+    d = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(), frames=9))
+    assert a.key == b.key
+    assert len({a.key, c.key, d.key}) == 3
+
+
+@pytest.mark.parametrize("count", [0, 65, -1])
+def test_a_number_of_frames_out_of_range_is_refused(clip: Path, settings: Settings, count: int) -> None:
+    with pytest.raises(SettingsError, match="1 to 64"):
+        scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(), frames=count))
+
+
+def test_an_empty_range_is_refused(clip: Path, settings: Settings) -> None:
+    with pytest.raises(SettingsError):
+        scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(start=30.0)))
+
+
+def test_an_engine_that_measures_gets_measurements(clip: Path, settings: Settings) -> None:
+    scene = scene_of(prepare_scene(clip, MeasuredAnswerer(), settings, SamplingOptions(read_text=False)))
+    assert scene.frames == ()
+    assert [e.cuts for e in scene.evidence] == [(4.0,), ()]
+    assert all(mark.look for mark in scene.keyframes)
+
+
+def test_measurements_that_are_there_are_used(clip: Path, settings: Settings) -> None:
+    sampling = SamplingOptions(read_text=False)
+    known = reduce(
+        Analysis.apply, find_keyframes(clip, sampling, settings), Analysis(ENGINE, AnalysisOptions(sampling))
+    )
+    events = prepare_scene(clip, MeasuredAnswerer(), settings, sampling, analysis=known)
+    with pytest.raises(StopIteration) as done:
+        next(events)
+    assert done.value.value.evidence is known.evidence
+    other = prepare_scene(clip, MeasuredAnswerer(), settings, replace(sampling, start=1.0), analysis=known)
+    assert next(other)

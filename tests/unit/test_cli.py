@@ -1,0 +1,158 @@
+"""The command line as a contract: what it prints where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sgv_demo.cli import main
+
+
+def sgv(*args: object) -> subprocess.CompletedProcess[str]:
+    """Runs the program as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "sgv_demo", *map(str, args)], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_frames_writes_pictures_and_prints_which(clip: Path, tmp_path: Path) -> None:
+    done = sgv("frames", clip, "--at", "0,1.5,5", "--out", tmp_path / "new" / "folder", "--exact", "--long-side", "160")
+    assert done.returncode == 0
+    rows = json.loads(done.stdout)
+    assert [row["wanted"] for row in rows] == [0.0, 1.5, 5.0]
+    assert [row["time"] for row in rows] == pytest.approx([0.0, 1.5, 5.0], abs=0.09)
+    for row in rows:
+        with Image.open(row["file"]) as picture:
+            assert picture.size == (160, 96)
+
+
+def test_frames_after_the_end_are_an_error(clip: Path, tmp_path: Path) -> None:
+    done = sgv("frames", clip, "--at", "100", "--out", tmp_path, "--exact")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: The video has no picture at these times")
+
+
+def test_keyframes_prints_json_with_one_gap_less_than_keyframes(clip: Path) -> None:
+    done = sgv("keyframes", clip, "--every", "2", "--all", "--no-text", "--json", "-")
+    assert done.returncode == 0
+    record = json.loads(done.stdout)
+    assert {"video", "engine", "settings", "keyframes", "evidence"} <= record.keys()
+    assert "captions" not in record
+    assert [k["index"] for k in record["keyframes"]] == [0, 1, 2, 3, 4]
+    assert [(g["start"], g["end"]) for g in record["evidence"]] == [
+        (a["time"], b["time"]) for a, b in zip(record["keyframes"], record["keyframes"][1:], strict=False)
+    ]
+    assert [g["cuts"] for g in record["evidence"]] == [[], [4.0], [], []]
+    assert record["video"]["file"] == clip.name
+
+
+def test_caption_streams_texts_to_stdout_and_progress_to_stderr(clip: Path, tmp_path: Path) -> None:
+    paths = {kind: tmp_path / f"out.{kind}" for kind in ("json", "vtt", "srt", "markdown")}
+    options = [part for kind, path in paths.items() for part in (f"--{kind}", path)]
+    done = sgv("caption", clip, "--no-text", *options)
+    assert done.returncode == 0, done.stderr
+    assert "[Measured, no language model]" in done.stdout
+    assert "A cut at 0:04 brings a new shot" in done.stdout
+    assert "Summary" in done.stdout
+    assert "keyframe 1 at 4.00 s" in done.stderr
+    record = json.loads(paths["json"].read_text())
+    assert record["engine"]["name"] == "measured"
+    assert len(record["captions"]) == len(record["keyframes"]) == 3
+    assert record["summary"] in done.stdout
+    assert paths["vtt"].read_text().startswith("WEBVTT")
+    assert "00:00:00,000 -->" in paths["srt"].read_text()
+    assert "## Summary" in paths["markdown"].read_text()
+
+
+def test_json_on_stdout_is_json_alone(clip: Path) -> None:
+    done = sgv("caption", clip, "--mode", "fast", "--no-text", "--json", "-")
+    record = json.loads(done.stdout)
+    assert len(record["captions"]) == 1
+    assert record["captions"][0]["start"] == 0.0
+
+
+def test_summarize_reads_what_caption_wrote(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = tmp_path / "analysis.json"
+    assert main(["caption", str(clip), "--no-text", "--json", str(saved)]) == 0
+    capsys.readouterr()
+    assert main(["summarize", str(saved)]) == 0
+    assert json.loads(saved.read_text())["summary"] in capsys.readouterr().out
+
+
+def test_ask_answers_with_the_frames_and_the_engine(clip: Path) -> None:
+    done = sgv("ask", clip, "How many shots are there?", "--json", "-")
+    record = json.loads(done.stdout)
+    assert record["answer"] == "2 shots, with a cut at 0:04."
+    assert {"answer", "token_ids", "frames", "prompt", "engine"} <= record.keys()
+
+
+def test_chat_keeps_going_until_its_input_ends(clip: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sgv_demo", "chat", str(clip)],
+        input="How many shots?\n\n/retry\n/undo\n/clear\nHow long is it?\n",
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.count("2 shots") == 2
+    assert "0:08" in done.stdout
+
+
+def test_recaption_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recaption", "a boat"]) == 0
+    assert "2 words" in capsys.readouterr().out
+    assert main(["engines"]) == 0
+    assert "Measured, no language model" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("caption", "missing.mp4"),
+        ("frames", "missing.mp4", "--at", "0", "--out", "x"),
+        ("keyframes", "TEXT"),
+        ("summarize", "TEXT"),
+        ("summarize", "missing.json"),
+        ("recaption", "  "),
+        ("ask", "CLIP", ""),
+        ("keyframes", "CLIP", "--start", "99"),
+        ("caption", "CLIP", "--engine", "nonsense"),
+        ("caption", "CLIP", "--json", "no/such/folder/x.json", "--no-text"),
+    ],
+)
+def test_a_users_error_is_one_line_and_exit_code_1(args: tuple[str, ...], clip: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    done = sgv(*({"CLIP": clip, "TEXT": text}.get(a, a) for a in args))
+    assert done.returncode == 1
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [(), ("nonsense",), ("frames", "a.mp4"), ("keyframes", "a.mp4", "--every", "0"), ("frames", "--at", "x")]
+)
+def test_wrong_usage_is_exit_code_2(args: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage:")
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    from sgv_demo.cli.output import printable
+
+    assert printable("a\x1b[31mred\x07\tb\n视频") == "a�[31mred�\tb\n视频"
+
+
+def test_an_interrupted_run_resumes(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SGV_STORE_DIR", str(tmp_path))
+    out = tmp_path / "a.json"
+    for _ in range(2):
+        assert main(["caption", str(clip), "--no-text", "--resume", "--json", str(out)]) == 0
+    assert len(list((tmp_path / "results").iterdir())) == 1
+    assert json.loads(out.read_text())["finished"]

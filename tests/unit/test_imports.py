@@ -1,0 +1,35 @@
+"""What may be imported by what: the road must stay light, and models must stay behind their engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "gradio", "bitsandbytes", "decord")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "sgv_demo.pipeline",
+        "sgv_demo.asking",
+        "sgv_demo.exports",
+        "sgv_demo.store",
+        "sgv_demo.engines.registry",
+        "sgv_demo.engines.measured",
+        "sgv_demo.cli",
+        "sgv_demo.video.worker",
+    ],
+)
+def test_light_modules_import_no_model_library_and_no_page(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_exports_see_nothing_but_types_and_records() -> None:
+    code = "import sys, sgv_demo.exports; print(sorted(m for m in sys.modules if m.startswith('sgv_demo.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['sgv_demo.errors', 'sgv_demo.exports', 'sgv_demo.record', 'sgv_demo.types']"

@@ -1,0 +1,181 @@
+"""The offline engine: says what was measured, with times, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sgv_demo.engines import Answerer, Captioner, Scene
+from sgv_demo.engines.measured import MeasuredAnswerer, MeasuredCaptioner
+from sgv_demo.errors import EngineError
+from sgv_demo.types import (
+    CameraMove,
+    Caption,
+    Evidence,
+    Frame,
+    GenerationOptions,
+    Keyframe,
+    KeyframeMark,
+    Look,
+    Moving,
+    VideoInfo,
+)
+from tests.scripted import words
+from tests.unit.samples import EVIDENCE, LOOK
+
+PLAIN = GenerationOptions()
+CAPTIONER, ANSWERER = MeasuredCaptioner(), MeasuredAnswerer()
+
+
+def keyframe(index: int, look: Look | None = LOOK) -> Keyframe:
+    return Keyframe(index, Frame(2.0 * index, np.zeros((2, 2, 3), np.uint8)), None, 2.0 * index, look)
+
+
+def gap(start: float, word: str, **more) -> Evidence:
+    return Evidence(start, start + 2, (word,), (CameraMove(word, start, start + 2, 0.5, "frame widths"),), **more)
+
+
+SCENE = Scene(
+    VideoInfo(Path("a.mp4"), 8.0, 25.0, (640, 360), "h264"),
+    keyframes=tuple(KeyframeMark(i, 2.0 * i, None, 2.0 * i, replace(LOOK, light=0.2 + 0.1 * i)) for i in range(5)),
+    evidence=(gap(0, "pan right"), gap(2, "pan right"), gap(4, "static", cuts=(5.5,), light=0.2), gap(6, "zoom in")),
+)
+
+
+def ask(question: str, scene: Scene = SCENE) -> str:
+    return words(ANSWERER.answer(scene, question, [], PLAIN))
+
+
+def difference(evidence: Evidence) -> str:
+    return words(CAPTIONER.difference(keyframe(0), keyframe(1), evidence, "", PLAIN))
+
+
+def test_it_fits_both_protocols_and_says_what_it_is() -> None:
+    assert isinstance(CAPTIONER, Captioner)
+    assert isinstance(ANSWERER, Answerer)
+    assert CAPTIONER.info.label == "Measured, no language model"
+
+
+def test_the_first_picture_is_described_by_its_measurements() -> None:
+    text = words(CAPTIONER.describe(keyframe(0), PLAIN))
+    assert "mostly sky blue (50 %) with tan" in text
+    assert "Most detail lies in the centre." in text
+    assert "The text “EXIT” can be read." in text
+
+
+def test_a_pair_is_told_from_its_evidence() -> None:
+    text = difference(EVIDENCE)
+    assert "A cut at 0:01 brings a new shot" in text
+    assert "The camera pans right by about 0.40 frame widths." in text
+    assert "The picture gets 12 % brighter." in text
+    assert "moves left in the upper right" in text
+    assert "The text “EXIT” appears." in text
+    assert "The text “START” is gone." in text
+
+
+def test_nothing_measured_is_said_as_such() -> None:
+    text = difference(Evidence(0, 2, ("static",), similarity=0.98))
+    assert text == "The camera holds still. Nothing else changes that can be measured (similarity 0.98)."
+    assert difference(Evidence(0, 2, ("unknown",))) == "How the camera moves can't be told."
+
+
+def test_several_moves_come_in_order() -> None:
+    moves = (CameraMove("pan left", 0, 1, -0.3, "frame widths"), CameraMove("zoom out", 1, 2, 0.8, "times"))
+    text = difference(Evidence(0, 2, ("pan left", "zoom out"), moves))
+    assert "pans left by about 0.30 frame widths" in text
+    assert text.index("pans left") < text.index("zooms out by a factor of about 1.25")
+
+
+def test_two_texts_take_a_plural() -> None:
+    assert "The texts “A” and “B” appear." in difference(Evidence(0, 2, ("static",), text_appeared=("A", "B")))
+
+
+def test_without_evidence_it_refuses_to_guess() -> None:
+    with pytest.raises(EngineError):
+        words(CAPTIONER.difference(keyframe(0), keyframe(1), None, "", PLAIN))
+    with pytest.raises(EngineError):
+        words(CAPTIONER.describe(keyframe(0, None), PLAIN))
+
+
+def test_a_summary_tells_shots_camera_light_and_text_with_times() -> None:
+    captions = [Caption(0, 0, 0, "x", look=LOOK)] + [
+        Caption(i + 1, e.start, e.end, "x", e, look=LOOK) for i, e in enumerate(SCENE.evidence)
+    ]
+    text = words(CAPTIONER.summarize(captions, PLAIN))
+    assert "2 shots, with a cut at 0:06" in text
+    assert "The camera pans right from 0:00 to 0:04" in text
+    assert "zooms in from 0:06 to 0:08" in text
+    assert "“EXIT” (0:00)" in text
+
+
+def test_captions_without_measurements_are_only_shortened_and_it_says_so() -> None:
+    text = words(
+        CAPTIONER.summarize([Caption(0, 0, 2, "A dog runs. It barks."), Caption(1, 2, 4, "It sleeps.")], PLAIN)
+    )
+    assert "can only be shortened" in text
+    assert "0:02: A dog runs." in text
+    assert "barks" not in text
+
+
+def test_recaptioning_invents_nothing() -> None:
+    text = words(CAPTIONER.recaption("a red boat on the sea at dawn", PLAIN))
+    assert "names light, colour and place" in text
+    assert "camera" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (
+            "When does the camera move?",
+            "The camera moves from 0:00 to 0:04 (pan right) and from 0:06 to 0:08 (zoom in).",
+        ),
+        ("Does the camera zoom in?", "Yes: zoom in from 0:06 to 0:08."),
+        ("Does the camera tilt up?", "No tilt up was measured."),
+        ("Is there a pan to the left?", "No pan left was measured."),
+        ("How many shots are there?", "2 shots, with a cut at 0:06."),
+        ("How long is the video?", "The video lasts 0:08 (8.00 s)"),
+        ("What text can be read?", "“EXIT” from 0:00 to 0:08."),
+        ("When is it brightest?", "Brightest is 0:08"),
+        ("Is anything red?", "Red is none of the colours that cover much."),
+        ("Where do you see sky blue?", "Sky blue covers 50 % at 0:00"),
+        ("What moves?", "Apart from the camera, no movement was measured."),
+    ],
+)
+def test_answers_come_from_facts(question: str, answer: str) -> None:
+    assert answer in ask(question)
+
+
+def test_a_moment_is_looked_up() -> None:
+    assert "from 0:00 to 0:02: The camera pans right" in ask("What happens at 0:01?").replace("From", "from")
+    assert "The video ends at 0:08" in ask("What happens at 1:30?")
+
+
+@pytest.mark.parametrize("question", ["Who is that?", "Why is she sad?", "¿Qué pasa?", "这个人是谁?", "🎬"])
+def test_what_can_not_be_known_is_said(question: str) -> None:
+    assert "recognises nothing else" in ask(question)
+
+
+def test_moving_things_are_found() -> None:
+    busy = replace(SCENE.evidence[0], moving=(Moving("lower left", "up", 0.1, 0.2),))
+    scene = replace(SCENE, evidence=(busy, *SCENE.evidence[1:]))
+    assert "From 0:00 to 0:02 something covering about 20 % of the picture moves up" in ask("What is moving?", scene)
+
+
+def test_an_empty_scene_is_answered_not_crashed() -> None:
+    empty = Scene(SCENE.video)
+    for question in (
+        "camera?",
+        "cuts?",
+        "light?",
+        "colours?",
+        "text?",
+        "motion?",
+        "what happens?",
+        "at 0:01?",
+        "blurry?",
+    ):
+        ask(question, empty)

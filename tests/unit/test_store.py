@@ -1,0 +1,138 @@
+"""The store: what is written comes back, torn logs resume, caps hold, keys can't leave the folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sgv_demo.errors import StoreError
+from sgv_demo.store import Store, content_hash, key_of
+from sgv_demo.types import AnalysisOptions, Captioned, Finished, Noted, SamplingOptions
+from tests.unit.samples import ENGINE, analysis
+
+KEY = "a" * 40
+CAPTIONS = [Captioned(c) for c in analysis().captions]
+
+
+def test_events_come_back_in_order(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    with store.session(KEY) as session:
+        for event in CAPTIONS:
+            session.write(event)
+    found = store.load(KEY, ENGINE, AnalysisOptions())
+    assert found is not None
+    assert found.captions == analysis().captions
+    assert found.from_store
+
+
+def test_nothing_stored_is_none(tmp_path: Path) -> None:
+    assert Store(tmp_path, 100).load(KEY, ENGINE, AnalysisOptions()) is None
+
+
+def test_a_torn_last_line_is_left_out_and_the_next_run_goes_on_after_it(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    with store.session(KEY) as session:
+        session.write(CAPTIONS[0])
+    log = store.folder(KEY) / "events.jsonl"
+    with log.open("a") as file:
+        file.write('{"captioned": {"index": 1, "te')
+    with store.session(KEY) as session:
+        session.write(CAPTIONS[1])
+    found = store.load(KEY, ENGINE, AnalysisOptions())
+    assert found is not None
+    assert [c.index for c in found.captions] == [0, 1]
+
+
+def test_what_an_earlier_run_wrote_is_not_written_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    for _ in range(2):
+        with store.session(KEY) as session:
+            session.write(CAPTIONS[0])
+            session.write(Noted("n"))
+    lines = (store.folder(KEY) / "events.jsonl").read_text().split("\n")
+    assert len([line for line in lines if line]) == 2
+
+
+def test_a_second_writer_of_the_same_result_reads_only(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    with store.session(KEY) as first, store.session(KEY) as second:
+        first.write(CAPTIONS[0])
+        second.write(CAPTIONS[1])
+    found = store.load(KEY, ENGINE, AnalysisOptions())
+    assert found is not None
+    assert [c.index for c in found.captions] == [0]
+
+
+def test_pictures_are_written_whole_and_named_inside_the_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    image = np.full((48, 64, 3), 200, np.uint8)
+    with store.session(KEY) as session:
+        names = [session.keyframe(3, image), session.saw("summary", image)]
+    assert names == ["keyframes/0003.jpg", "saw/summary.png"]
+    for name in names:
+        with Image.open(store.folder(KEY) / name) as picture:
+            assert picture.size == (64, 48)
+    assert not list(store.folder(KEY).rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("key", ["../../etc", "", "A" * 40, "a" * 39, "a" * 41, f"{'a' * 39}/"])
+def test_a_key_can_not_leave_the_store(tmp_path: Path, key: str) -> None:
+    with pytest.raises(StoreError):
+        Store(tmp_path, 100).folder(key)
+
+
+def test_the_oldest_results_go_first_and_fresh_ones_stay(tmp_path: Path) -> None:
+    store = Store(tmp_path, 1)
+    for age, name in ((3, "a"), (2, "b"), (0, "c")):
+        folder = store.folder(name * 40)
+        folder.mkdir(parents=True)
+        (folder / "blob").write_bytes(bytes(600_000))
+        then = time.time() - age * 3600
+        os.utime(folder / "blob", (then, then))
+    assert store.prune() == 2
+    assert [f.name[0] for f in store.root.iterdir()] == ["c"]
+    assert store.prune() == 0
+
+
+def test_deleting_removes_every_file(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    with store.session(KEY) as session:
+        session.write(Finished(1.0))
+    store.delete(KEY)
+    assert not store.folder(KEY).exists()
+    assert store.events(KEY) == []
+
+
+def test_a_place_that_can_not_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file in the way")
+    with pytest.raises(StoreError, match="can't be stored"):
+        Store(tmp_path, 100).session(KEY)
+
+
+def test_the_key_changes_with_whatever_changes_the_result() -> None:
+    options = AnalysisOptions()
+    keys = {
+        key_of("content", ENGINE, options),
+        key_of("other", ENGINE, options),
+        key_of("content", replace(ENGINE, fingerprint="new weights"), options),
+        key_of("content", ENGINE, replace(options, sampling=SamplingOptions(every=3))),
+        key_of("content", ENGINE, options, ["more"]),
+    }
+    assert len(keys) == 5
+    assert key_of("content", ENGINE, AnalysisOptions()) == key_of("content", ENGINE, options)
+
+
+def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    first = content_hash(file)
+    (tmp_path / "b.bin").write_bytes(b"one")
+    assert content_hash(tmp_path / "b.bin") == first
+    file.write_bytes(b"three")
+    assert content_hash(file) != first
