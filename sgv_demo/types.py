@@ -75,7 +75,7 @@ class Look:
     colours: tuple[tuple[str, float], ...]
     """Named colours with the share of the picture each covers, largest first."""
     detail: str
-    """Where most edges are: "left", "upper right", "centre", …, or "everywhere"."""
+    """Where most edges are: "left", "upper right", "centre", …, "everywhere", or "nowhere" in a flat picture."""
     text: tuple[str, ...] = ()
     """Lines of text read, gated by score, in reading order."""
 
@@ -105,7 +105,7 @@ class Moving:
     direction: str
     """"left", "right", "up", "down", "up and left", …, or "in place"."""
     speed: float
-    """Frame widths a second."""
+    """Frame widths a second that it gets on; near 0 for what moves in place."""
     area: float
     """Share of the picture, 0 to 1."""
 
@@ -131,7 +131,7 @@ class Evidence:
     end: float
     """Seconds: time of the later keyframe."""
     camera: tuple[str, ...]
-    """Camera words in order; ("unknown",) when it can't be told, ("cut",) when a cut leaves nothing to measure."""
+    """Camera words in order; ("unknown",) when it can't be told; across a cut ("static",) or ("cut",), see `moves`."""
     moves: tuple[CameraMove, ...] = ()
     """The same movements with their spans and sizes."""
     cuts: tuple[float, ...] = ()

@@ -114,7 +114,7 @@ def _split(steps: Sequence[Step]) -> list[Sequence[Step]]:
         gain = difference * float(np.sqrt(before * after / (before + after)))
         if (
             difference > 2 * _RATE["shift"]
-            and difference > 4 * scatter * (1 / i + 1 / (n - i)) ** 0.5
+            and difference > 5 * scatter * (1 / i + 1 / (n - i)) ** 0.5
             and gain > best[0]
         ):
             best = (gain, i)

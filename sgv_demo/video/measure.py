@@ -13,7 +13,7 @@ from sgv_demo.video.camera import moves
 from sgv_demo.video.cuts import find_cuts
 from sgv_demo.video.look import is_blank, look
 from sgv_demo.video.motion import Flow, Plate, Step
-from sgv_demo.video.moving import moving
+from sgv_demo.video.moving import moving, regions
 from sgv_demo.video.similarity import HistogramEmbedder
 from sgv_demo.video.text import TextReader, text_changes
 
@@ -78,11 +78,15 @@ class GapMeter:
     def _step(self, plate: Plate) -> Step:
         """Measures the step to `plate`; when the last picture was a sudden other one, also whether it was a flash."""
         step = self._flow.step(self._plates[-1], plate)
-        if len(self._plates) == 2 and self._steps:
-            first, middle = self._plates
-            flash = middle.contrast < 0.7 * min(first.contrast, plate.contrast)
-            if flash and not self._steps[-1].reliable and plate.time - first.time <= _MOMENT:
-                return replace(step, returns=self._flow.step(first, plate).reliable)
+        if len(self._plates) == 1 or not self._steps:
+            return step
+        first, middle = self._plates
+        last = self._steps[-1]
+        flash = middle.contrast < 0.7 * min(first.contrast, plate.contrast)
+        if flash and not last.reliable and plate.time - first.time <= _MOMENT:
+            return replace(step, returns=self._flow.step(first, plate).reliable)
+        if last.reliable and step.reliable:
+            return replace(step, regions=regions(first, middle, plate, last.matrix, step.matrix))
         return step
 
 

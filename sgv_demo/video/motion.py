@@ -1,4 +1,4 @@
-"""How one picture became the next one a fraction of a second later: the camera's step, and what moved on its own.
+"""How one picture became the next one a fraction of a second later: the camera's step.
 
 Pictures are compared in grey at the area of 320 x 180 pixels, local contrast evened out. Dense inverse search flow
 (Kroeger et al. 2016) is measured both ways; a point counts when it has texture and its two flows cancel. Points are
@@ -44,22 +44,16 @@ _GRAIN = 0.5
 """Correlation of neighbouring pixels: noise has less, pictures have far more."""
 _MIN_POINTS = 12
 """Fewer points don't make a measurement."""
-_CHANGED = 10.0
-"""Grey levels: a cell where nothing changes more after the camera is taken out hasn't moved."""
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
-    """A region that moved on its own in one step."""
+class Region:
+    """A part of a picture where something moved on its own."""
 
     x: float
-    """Centre in the later picture, share of its width."""
+    """Centre, share of the picture's width."""
     y: float
     """Centre, share of its height."""
-    dx: float
-    """Movement with the camera taken out, in picture widths, right positive."""
-    dy: float
-    """The same downwards, in picture widths."""
     area: float
     """Share of the picture."""
 
@@ -94,8 +88,10 @@ class Step:
     """Radians that the content turned clockwise."""
     aspect: float = 16 / 9
     """Width of the picture by its height."""
-    blobs: tuple[Blob, ...] = ()
-    """What moved on its own, largest first."""
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float]] = ((1, 0, 0), (0, 1, 0))
+    """The same as a transform of the earlier plate's pixels (x, y, 1) to the later's."""
+    regions: tuple[Region, ...] = ()
+    """What moved on its own, largest first; filled in by `moving.regions`."""
 
     @property
     def reliable(self) -> bool:
@@ -183,7 +179,7 @@ class Flow:
             zoom=float(np.log(np.hypot(matrix[0, 0], matrix[1, 0]))),
             roll=float(np.arctan2(matrix[1, 0], matrix[0, 0])),
             aspect=width / height,
-            blobs=_blobs(before.grey, after.grey, flow, trip, matrix),
+            matrix=tuple(tuple(row) for row in matrix.tolist()),
         )
 
     def _both_ways(self, before: Grey, after: Grey, guess: tuple[float, float]) -> tuple[Floats, Floats]:
@@ -201,7 +197,7 @@ class Flow:
 def _correlation(before: Grey, after: Grey, shift: tuple[float, float] = (0.0, 0.0)) -> float:
     """Correlation of the details of two pictures where they overlap, the later one moved back by `shift` pixels."""
     height, width = before.shape
-    x, y = (int(round(part)) for part in shift)
+    x, y = (round(part) for part in shift)
     there = before[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
     here = after[max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)]
     if min(*there.shape) < 16:
@@ -222,16 +218,16 @@ def _points(even: Grey) -> tuple[NDArray[np.intp], Floats]:
     steep = cv2.magnitude(
         cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8)
     )
-    cells = _cells(np.asarray(steep, np.float32))
-    rows, columns = cells.shape[:2]
-    best = cells.argmax(axis=2)
+    parts = cells(np.asarray(steep, np.float32))
+    rows, columns = parts.shape[:2]
+    best = parts.argmax(axis=2)
     y = np.arange(rows)[:, None] * _CELL + best // _CELL
     x = np.arange(columns)[None] * _CELL + best % _CELL
-    return np.stack([x.ravel(), y.ravel()], axis=1), cells.max(axis=2).ravel()
+    return np.stack([x.ravel(), y.ravel()], axis=1), parts.max(axis=2).ravel()
 
 
-def _cells(values: Floats) -> Floats:
-    """(h, w) to (rows, columns, pixels of a cell); what doesn't fill a cell is left out."""
+def cells(values: Floats) -> Floats:
+    """(h, w) to (rows, columns, pixels of a cell of 10 x 10); what doesn't fill a cell is left out."""
     rows, columns = values.shape[0] // _CELL, values.shape[1] // _CELL
     whole = values[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
     return whole.transpose(0, 2, 1, 3).reshape(rows, columns, -1)
@@ -263,32 +259,3 @@ def _similarity(source: Floats, target: Floats) -> tuple[NDArray[np.float64], fl
         matrix = np.column_stack([turn, np.array([tx, ty]) - turn @ middle])
     distance = np.linalg.norm(source @ matrix[:, :2].T + matrix[:, 2] - target, axis=1)
     return matrix, float((distance < _INLIER).mean())
-
-
-def _blobs(before: Grey, after: Grey, flow: Floats, trip: Floats, matrix: NDArray[np.float64]) -> tuple[Blob, ...]:
-    """Regions whose flow differs from the camera's and whose pixels really changed, largest first, three at most."""
-    height, width = before.shape
-    x, y = _grid(height, width)
-    own_x = flow[..., 0] - ((matrix[0, 0] - 1) * x + matrix[0, 1] * y + matrix[0, 2]).astype(np.float32)
-    own_y = flow[..., 1] - (matrix[1, 0] * x + (matrix[1, 1] - 1) * y + matrix[1, 2]).astype(np.float32)
-    moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_TRANSPARENT, dst=after.copy())
-    change = np.asarray(cv2.blur(cv2.absdiff(moved, after), (3, 3)), np.float32)
-    known = trip < 2 * _ROUND_TRIP
-    weight = _cells(known.astype(np.float32)).sum(axis=2)
-    cell_x = _cells(np.where(known, own_x, 0)).sum(axis=2) / np.maximum(weight, 1)
-    cell_y = _cells(np.where(known, own_y, 0)).sum(axis=2) / np.maximum(weight, 1)
-    mask = (np.hypot(cell_x, cell_y) > _INLIER) & (_cells(change).max(axis=2) > _CHANGED) & (weight > _CELL)
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    rows, columns = mask.shape
-    found = [
-        Blob(
-            x=float((centres[i][0] + 0.5) / columns + cell_x[labels == i].mean() / width),
-            y=float((centres[i][1] + 0.5) / rows + cell_y[labels == i].mean() / height),
-            dx=float(cell_x[labels == i].mean()) / width,
-            dy=float(cell_y[labels == i].mean()) / width,
-            area=float(stats[i, cv2.CC_STAT_AREA]) / mask.size,
-        )
-        for i in range(1, count)
-        if stats[i, cv2.CC_STAT_AREA] >= 2
-    ]
-    return tuple(sorted(found, key=lambda blob: -blob.area)[:3])

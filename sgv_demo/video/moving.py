@@ -1,69 +1,168 @@
-"""Things that move on their own: regions of single steps, linked over a gap."""
+"""Things that move on their own: what the camera's motion doesn't explain, followed over a gap."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
+import cv2
 import numpy as np
 
 from sgv_demo.types import Moving
 from sgv_demo.video.look import place
-from sgv_demo.video.motion import Blob, Step
+from sgv_demo.video.motion import Floats, Grey, Plate, Region, Step, cells
 
-_REACH = 0.15
-"""Picture widths: how far a region may be from where the last one was and still be the same thing."""
+Matrix: TypeAlias = Sequence[Sequence[float]]
+
+_CHANGED = 6.0
+"""Grey levels, on average over a cell of 10 x 10 pixels, from which something is there that wasn't."""
+_NOISE = 3.0
+"""A cell must also differ so many times more than the cell in the middle of all does."""
+_BLUR = 1.5
+"""Pixels: pictures are softened before they are compared."""
+_SLACK = 0.6
+"""Pixels that the camera's motion may be off; the difference this makes at an edge doesn't count."""
+_EVERYWHERE = 0.4
+"""Share of the picture: when more changes, it is a dissolve, not a thing."""
+_REACH = 0.2
+"""Picture widths: how far a thing may be from where it was expected."""
 _SEEN = 0.5
 """Seconds that something must move to be reported."""
 _MOST = 3
 """Things reported at most."""
 _DIRECTIONS = ("right", "down and right", "down", "down and left", "left", "up and left", "up", "up and right")
-_STRAIGHT = 0.4
+_STRAIGHT = 0.5
 """Share of the way gone that the net movement must reach for a direction to be named."""
+_STAYS = 0.01
+"""Share of the picture: what moves less on the screen while the camera moves is laid over the picture."""
+_MINOR = 0.25
+"""Share of the largest thing's area: smaller things beside it aren't worth a word."""
+_SLOW = 0.01
+"""Picture widths a second: what moves slower, moves in place."""
+
+
+def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) -> tuple[Region, ...]:
+    """Parts of `last` that differ from both pictures before it, moved along with the camera; largest first.
+
+    Differing from both leaves out the background that a thing uncovers: it was in the first picture. `one` and
+    `two` are the camera's transforms from first to middle and from middle to last.
+    """
+    to_last = np.vstack([two, (0, 0, 1)]) @ np.vstack([one, (0, 0, 1)])
+    change = np.minimum(_change(middle.grey, last.grey, np.asarray(two)), _change(first.grey, last.grey, to_last[:2]))
+    mean = cells(np.asarray(change, np.float32)).mean(axis=2)
+    mask = (mean > max(_CHANGED, _NOISE * float(np.median(mean)))).astype(np.uint8)
+    if not mask.any() or mask.mean() > _EVERYWHERE:
+        return ()
+    count, labels = cv2.connectedComponents(cv2.dilate(mask, np.ones((3, 3), np.uint8)), connectivity=4)
+    rows, columns = mask.shape
+    found: list[Region] = []
+    for label in range(1, count):
+        y, x = np.nonzero((labels == label) & (mask > 0))
+        if len(x) >= 2:
+            found.append(Region(float(x.mean() + 0.5) / columns, float(y.mean() + 0.5) / rows, len(x) / mask.size))
+    return tuple(sorted(found, key=lambda region: -region.area)[: 2 * _MOST])
+
+
+def _change(before: Grey, after: Grey, matrix: Floats) -> Floats:
+    """Grey levels by which `after` differs from `before` moved along `matrix`, the light's change taken out."""
+    height, width = after.shape
+    moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT).astype(np.float32)
+    seen = cv2.warpAffine(np.full_like(before, 255), matrix, (width, height)) > 254
+    a, b = cv2.GaussianBlur(moved, (0, 0), _BLUR), cv2.GaussianBlur(after, (0, 0), _BLUR).astype(np.float32)
+    if seen.sum() < 0.2 * seen.size:
+        return np.zeros_like(b)
+    spread = max(1.0, float(a[seen].std()))
+    gain = float(np.clip(b[seen].std() / spread, 0.3, 3.0))
+    a = (a - float(np.median(a[seen]))) * gain + float(np.median(b[seen]))
+    slack = _SLACK * cv2.magnitude(
+        cv2.Sobel(b, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(b, cv2.CV_32F, 0, 1, scale=1 / 8)
+    )
+    inner = cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.asarray(np.clip(np.abs(a - b) - slack, 0, None) * inner, np.float32)
 
 
 @dataclass(slots=True)
 class _Track:
     """One thing, followed from step to step."""
 
-    blobs: list[Blob] = field(default_factory=list)
-    seconds: float = 0.0
-    last: float = 0.0
+    seen: list[Region] = field(default_factory=list)
+    way: list[tuple[float, float]] = field(default_factory=list)
+    """Movement from one sight to the next with the camera taken out, in picture widths."""
+    start: float = 0.0
+    end: float = 0.0
+
+    def expected(self, step: Step) -> list[tuple[float, float]]:
+        """Where it may be after `step`, in picture widths: carried along by the camera, and moving on as before."""
+        x, y = _carried(self.seen[-1], step)
+        last = self.way[-1] if self.way else (0.0, 0.0)
+        return [(x, y), (x + last[0], y + last[1])]
 
 
 def moving(steps: Sequence[Step]) -> tuple[Moving, ...]:
     """The largest things that moved for long enough during steps without a cut."""
     tracks: list[_Track] = []
     for step in steps:
-        if not step.reliable:
-            continue
-        free = [track for track in tracks if step.start - track.last <= 2 * (step.end - step.start)]
-        for blob in step.blobs:
-            near = min(free, key=lambda track: _distance(track.blobs[-1], blob, step.aspect), default=None)
-            if near is None or _distance(near.blobs[-1], blob, step.aspect) > _REACH:
-                near = _Track()
-                tracks.append(near)
-            else:
-                free.remove(near)
-            near.blobs.append(blob)
-            near.seconds += step.end - step.start
-            near.last = step.end
-    found = [_describe(track) for track in tracks if track.seconds >= _SEEN and len(track.blobs) >= 2]
-    return tuple(sorted(found, key=lambda thing: -thing.area)[:_MOST])
+        free = [track for track in tracks if abs(track.end - step.start) < 1e-6]
+        for region in step.regions:
+            x, y = region.x, region.y / step.aspect
+            near, distance = None, _REACH
+            for track in free:
+                off = min(float(np.hypot(x - ex, y - ey)) for ex, ey in track.expected(step))
+                if off < distance:
+                    near, distance = track, off
+            if near is None:
+                tracks.append(_Track([region], [], step.start, step.end))
+                continue
+            free.remove(near)
+            was = _carried(near.seen[-1], step)
+            near.way.append((x - was[0], y - was[1]))
+            near.seen.append(region)
+            near.end = step.end
+    long = [track for track in tracks if track.way and track.end - track.start >= _SEEN and not _is_overlay(track)]
+    found = _merge(sorted((_describe(track) for track in long), key=lambda thing: -thing.area))
+    return tuple(thing for thing in found if thing.area >= _MINOR * found[0].area)[:_MOST]
 
 
-def _distance(a: Blob, b: Blob, aspect: float) -> float:
-    return float(np.hypot(a.x - b.x + b.dx, (a.y - b.y) / aspect + b.dy))
+def _is_overlay(track: _Track) -> bool:
+    """Whether it keeps its place on the screen while the camera moves, as a logo does."""
+    places = np.array([(region.x, region.y) for region in track.seen])
+    still = float(places.std(axis=0).max()) < _STAYS
+    return still and float(np.linalg.norm(np.sum(track.way, axis=0))) > 4 * _STAYS
+
+
+def _merge(things: Sequence[Moving]) -> list[Moving]:
+    """Takes things that go the same way at about the same speed for one: the two edges of something large."""
+    merged: list[Moving] = []
+    for thing in things:
+        for i, other in enumerate(merged):
+            together = thing.direction == other.direction != "in place"
+            if together and abs(thing.speed - other.speed) <= 0.3 * other.speed:
+                merged[i] = replace(other, area=other.area + thing.area)
+                break
+        else:
+            merged.append(thing)
+    return merged
+
+
+def _carried(region: Region, step: Step) -> tuple[float, float]:
+    """Where the camera's motion takes a region during a step, in picture widths from the upper left corner."""
+    x, y = region.x - 0.5, (region.y - 0.5) / step.aspect
+    scale = float(np.exp(step.zoom))
+    cos, sin = scale * float(np.cos(step.roll)), scale * float(np.sin(step.roll))
+    return cos * x - sin * y + step.dx + 0.5, sin * x + cos * y + step.dy + 0.5 / step.aspect
 
 
 def _describe(track: _Track) -> Moving:
-    way = np.array([(blob.dx, blob.dy) for blob in track.blobs])
+    way = np.array(track.way)
     net, gone = way.sum(axis=0), float(np.linalg.norm(way, axis=1).sum())
-    straight = float(np.linalg.norm(net)) >= _STRAIGHT * gone
+    seconds = (track.end - track.start) * len(way) / (len(way) + 1)
+    reached = float(np.linalg.norm(net))
+    straight = reached >= _STRAIGHT * gone and reached >= _SLOW * seconds
     eighth = round(float(np.arctan2(net[1], net[0])) / (np.pi / 4)) % 8
     return Moving(
-        place=place(track.blobs[-1].x, track.blobs[-1].y),
+        place=place(track.seen[-1].x, track.seen[-1].y),
         direction=_DIRECTIONS[eighth] if straight else "in place",
-        speed=gone / track.seconds,
-        area=float(np.median([blob.area for blob in track.blobs])),
+        speed=reached / seconds,
+        area=float(np.median([region.area for region in track.seen])),
     )
