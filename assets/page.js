@@ -210,14 +210,14 @@ window.sgv = (() => {
   }
 
   function panel(name, open) {
-    document.querySelectorAll(".panel").forEach((p) => p.classList.toggle("open", p.id === name && (open ?? !p.classList.contains("open"))));
+    document.querySelectorAll("#engine-panel, #about-panel").forEach((p) => p.classList.toggle("open", p.id === name && (open ?? !p.classList.contains("open"))));
     document.querySelectorAll("[data-panel]").forEach((b) => b.setAttribute("aria-expanded",
       String(!!document.querySelector(`#${b.dataset.panel}.open`))));
   }
 
   document.addEventListener("click", (event) => {
     const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme]");
-    if (!event.target.closest(".panel") && !event.target.closest("[data-panel]")) panel("", false);
+    if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel]")) panel("", false);
     if (!target) return;
     const data = target.dataset;
     if ("seek" in data) seek(Number(data.seek));
@@ -251,5 +251,34 @@ window.sgv = (() => {
     }
   });
 
-  return { feed, mount, timeline, seek };
+  function acts(element, act) {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-act]");
+      if (!button) return;
+      act({ act: button.dataset.act, turn: Number(button.dataset.turn) });
+      if (button.dataset.act !== "retry") setTimeout(() => document.querySelector("#question textarea")?.focus(), 300);
+    });
+  }
+
+  function asks(element, ask) {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-ask]");
+      if (button) ask(button.dataset.ask);
+    });
+  }
+
+  function picks(element, pick) {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-example]");
+      if (button) pick(Number(button.dataset.example));
+    });
+    const playing = (event, on) => {
+      const clip = event.target.closest?.(".example")?.querySelector("video");
+      if (clip && !matchMedia("(prefers-reduced-motion: reduce)").matches) on ? clip.play().catch(() => {}) : clip.pause();
+    };
+    element.addEventListener("pointerover", (event) => playing(event, true));
+    element.addEventListener("pointerout", (event) => playing(event, false));
+  }
+
+  return { feed, mount, timeline, seek, acts, asks, picks };
 })();

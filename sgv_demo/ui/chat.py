@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sgv_demo.exports import clock
-from sgv_demo.ui.render import esc, linked, span
-from sgv_demo.ui.visit import Said, Visit
+from sgv_demo.types import TraceMark, VideoInfo
+from sgv_demo.ui.render import CARET, PictureUrl, esc, linked, saw, span
+from sgv_demo.ui.visit import Said, Shown, Talk
+
+_MISSING = {
+    "video": "There is no video yet. Choose one on the left, then ask.",
+    "question": "There is no question. Write one, or choose a suggestion.",
+}
 
 
-def subject_line(visit: Visit | None) -> str:
-    """What questions are about: the video and the range."""
-    if visit is None or visit.video is None:
-        return '<p class="hint">Choose a video first. Questions are about it, and about the range chosen on the timeline.</p>'
-    name = esc(visit.video.path.name)
-    about = ""
-    if visit.subject:
-        _, start, end, *_ = visit.subject
-        first, last = visit.video.start, visit.video.start + visit.video.duration
-        start = float(start or first)  # pyright: ignore[reportArgumentType]
-        end = last if end is None else float(end)  # pyright: ignore[reportArgumentType]
-        about = f", {span(start, end)}" if (start, end) != (first, last) else ""
-    return f'<p class="subject">About <bdi title="{name}">{name}</bdi>{about}</p>'
+def subject_line(video: VideoInfo | None, talk: Talk, path: Path | None, missing: str = "") -> str:
+    """What questions are about: the video and the range; or what is missing before one can be asked."""
+    if missing:
+        return f'<p class="subject missing" role="alert">{_MISSING[missing]}</p>'
+    if video is None:
+        return '<p class="hint">Choose a video first. Questions are about it and about the range on the timeline.</p>'
+    name, about = esc(video.path.name), ""
+    subject = talk.subject
+    if subject and subject.path == path and (subject.start > video.start or subject.end is not None):
+        end = video.start + video.duration if subject.end is None else subject.end
+        about = f", {span(subject.start, end)}"
+    editing = "" if talk.editing is None else f" · changing question {talk.editing + 1}; later ones go"
+    return f'<p class="subject">About <bdi title="{name}">{name}</bdi>{about}{editing}</p>'
 
 
 def suggestions(questions: Sequence[str]) -> str:
@@ -30,23 +37,26 @@ def suggestions(questions: Sequence[str]) -> str:
     return f'<div class="suggestions" role="group" aria-label="Suggested questions">{items}</div>'
 
 
-def turn(said: Said, number: int, *, live: bool, first_of_context: str = "") -> str:
-    """One question with its answer; `first_of_context` is said above when an earlier context ended here."""
-    caret = '<span class="caret" aria-hidden="true"></span>' if live else ""
-    divider = f'<p class="divider">{esc(first_of_context)}</p>' if first_of_context else ""
-    note = f'<p class="note" role="alert">{esc(said.note)}</p>' if said.note else ""
-    acts = "" if live else _acts(number)
+def turn(said: Said, number: int, *, live: bool, working: str = "") -> str:
+    """One question with its answer; `working` stands for the answer until its first word."""
+    caret = CARET if live else ""
+    divider = f'<p class="divider">{esc(said.begins)}</p>' if said.begins else ""
+    note = f'<p class="note">{esc(said.note)}</p>' if said.note else ""
     by = f'<span class="by">{esc(said.engine)}</span>' if said.engine else ""
+    waiting = f'<span class="working">{esc(working)}</span>' if live and working and not said.turn.answer else ""
     return (
         f'<div data-part="q">{divider}<div class="question" dir="auto">{esc(said.turn.question)}</div></div>'
-        f'<div class="answer" data-part="a" dir="auto">{linked(said.turn.answer)}{caret}</div>'
-        f'<footer data-part="f">{note}{by}{acts}</footer>'
+        f'<div class="answer" data-part="a" dir="auto">{waiting}{linked(said.turn.answer)}{caret}</div>'
+        f'<footer data-part="f">{note}{by}{"" if live else _acts(number)}</footer>'
     )
 
 
 def _acts(number: int) -> str:
-    acts = (("edit", "Edit", "Change the question; later ones go"), ("retry", "Retry", "Answer again; later ones go"))
-    acts = (*acts, ("undo", "Undo", "Take back this question and later ones"))
+    acts = (
+        ("edit", "Edit", "Change the question; later ones go"),
+        ("retry", "Retry", "Answer again; later ones go"),
+        ("undo", "Undo", "Take back this question and later ones"),
+    )
     buttons = "".join(
         f'<button class="quiet" data-act="{act}" data-turn="{number}" title="{title}">{word}</button>'
         for act, word, title in acts
@@ -54,14 +64,19 @@ def _acts(number: int) -> str:
     return f'<span class="acts"><button class="quiet" data-copy title="Copy the answer">⧉ Copy</button>{buttons}</span>'
 
 
-def grid(url: str, times: Sequence[float], tiles: tuple[int, int] | None = None) -> str:
-    """The picture that the model saw, and the times of its cells."""
-    if not url:
+def frames(shown: Sequence[Shown], trace: TraceMark | None, url: PictureUrl) -> str:
+    """The frames that the last answer was given from, with their times, and what the model really got."""
+    if not shown:
         return ""
-    cells = "".join(f'<button class="time" data-seek="{t:.3f}">{clock(t)}</button>' for t in times)
-    tiled = f" · {tiles[0]}×{tiles[1]} tiles" if tiles else ""
-    return (
-        f'<details class="saw" open><summary>What the model saw: {len(times)} frames{tiled}</summary>'
-        f'<figure><img src="{esc(url)}" alt="The grid of {len(times)} frames that the answer was given from" loading="lazy">'
-        f"<figcaption>{cells}</figcaption></figure></details>"
+    cells = "".join(
+        f'<button class="frame" data-seek="{s.time:.3f}" aria-label="Frame at {clock(s.time)}; go there in the player">'
+        + (f'<img src="{esc(s.url)}" alt="" loading="lazy">' if s.url else "<span></span>")
+        + f"<small>{clock(s.time)}</small></button>"
+        for s in shown
+        if s.url
     )
+    times = ", ".join(clock(s.time) for s in shown[:40])
+    body = f'<div class="cells">{cells}</div>' if cells else f"<p>Measured at {times}</p>"
+    word = "frames" if cells else "keyframes"
+    made = saw(trace, url) if trace else ""
+    return f'<section class="looked"><h3 class="head">Answered from {len(shown)} {word}</h3>{body}{made}</section>'

@@ -17,7 +17,7 @@ from sgv_demo.types import Analysis, Event, Sampled
 from sgv_demo.ui import exporting, feed, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.progress import buttons, first_guess, progress, tab_labels
+from sgv_demo.ui.progress import buttons, captions_tab, first_guess, progress
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.timeline import timeline
 from sgv_demo.ui.visit import Token, Visit
@@ -94,7 +94,6 @@ class VideoHandlers:
     def view(self, visit: Visit, controls: Controls) -> Updates:
         """All that follows from the state and the controls, but for the lists, the texts and the facts."""
         can = buttons(self._shown(visit, controls), self.seconds(visit, controls))
-        captions, answers = tab_labels(visit)
         return {
             "visit": visit,
             "progress": progress(visit, time.monotonic()),
@@ -103,8 +102,7 @@ class VideoHandlers:
             "run": gr.update(value=can.main, interactive=can.can_run),
             "stop": gr.update(interactive=can.can_stop),
             "restart": gr.update(visible=can.can_restart),
-            "tab_captions": gr.update(label=captions),
-            "tab_ask": gr.update(label=answers),
+            "tab_captions": gr.update(label=captions_tab(visit)),
         }
 
     def _shown(self, visit: Visit, controls: Controls) -> Visit:
@@ -186,8 +184,10 @@ class VideoHandlers:
         updates: Updates = {"progress": progress(visit, time.monotonic(), self.desk.stage(controls.engine))}
         if analysis is None:
             return updates
-        can, (captions, _) = buttons(visit), tab_labels(visit)
-        updates |= {"run": gr.update(value=can.main, interactive=False), "tab_captions": gr.update(label=captions)}
+        updates |= {
+            "run": gr.update(value=buttons(visit).main, interactive=False),
+            "tab_captions": gr.update(label=captions_tab(visit)),
+        }
         if was.run != visit.run or batch:
             events = [e for e in batch if not isinstance(e, Analysis)]
             updates["feed"] = feed.run_patch(events, visit, self.desk.pictures(analysis.key))
@@ -206,7 +206,7 @@ class VideoHandlers:
         token.stop.set()
         if token.started.is_set():
             token.ended.wait(_STOP_SECONDS)
-            visit = token.latest or visit
+            visit = token.latest if isinstance(token.latest, Visit) else visit
         if visit.phase not in ("running", "waiting"):
             return {}
         has_run = visit.analysis is not None

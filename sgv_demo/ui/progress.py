@@ -47,13 +47,11 @@ def buttons(visit: Visit, estimate: float | None = None) -> Buttons:
             return Buttons("Run", False, False, False)
 
 
-def tab_labels(visit: Visit) -> tuple[str, str]:
-    """Labels of the captions and the questions tab: a count, and a dot while working."""
+def captions_tab(visit: Visit) -> str:
+    """Label of the captions tab: a count, and a dot while working."""
     count = len(visit.analysis.captions) if visit.analysis else 0
     working = " ●" if visit.phase == "running" else ""
-    captions = f"2 Captions ({count}){working}" if count or working else "2 Captions"
-    asked = len(visit.said)
-    return captions, f"4 Ask ({asked})" if asked else "4 Ask"
+    return f"2 Captions ({count}){working}" if count or working else "2 Captions"
 
 
 def retry_words(analysis: Analysis | None) -> str:

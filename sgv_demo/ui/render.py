@@ -21,6 +21,8 @@ PictureUrl = Callable[[str | None], str]
 
 _TIME = re.compile(r"(?<![\d:.,])(\d{1,2}:[0-5]\d(?::[0-5]\d)?|\d+(?:\.\d+)?(?= ?(?:seconds?|secs?|s)\b))(?![\d:])")
 
+CARET = '<span class="caret" aria-hidden="true"></span>'
+
 _ICONS = (
     ("cut", "✂"),
     ("pan left", "←"),
@@ -180,7 +182,7 @@ def card(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> str:
         f'<header data-part="head"><button class="span" data-seek="{caption.start:.3f}" '
         f'data-start="{caption.start:.3f}" data-end="{caption.end:.3f}" title="Go there in the player">{span(caption.start, caption.end)}</button>{chips(evidence)}{similar}</header>'
     )
-    caret = '<span class="caret" aria-hidden="true"></span>' if live else ""
+    caret = CARET if live else ""
     body = linked(caption.text) if caption.text else ""
     text = f'<p class="text" data-part="text" dir="auto">{body}{caret}</p>'
     tools = "" if live else _tools(caption.trace, url)
@@ -256,7 +258,7 @@ def summary(analysis: Analysis | None, url: PictureUrl) -> str:
     if not text:
         waiting = "The summary follows after the last caption." if not analysis.finished else "There is no summary."
         return hint(waiting)
-    caret = '<span class="caret" aria-hidden="true"></span>' if live else ""
+    caret = CARET if live else ""
     levels = "" if analysis.summary_levels < 2 else f" · in {analysis.summary_levels} levels"
     return (
         f'<article class="summary" aria-busy="{"true" if live else "false"}"><p class="text" dir="auto">{linked(text)}{caret}</p>'
@@ -278,7 +280,7 @@ def downloads(files: Iterable[tuple[str, Path]]) -> str:
 
 def text_result(text: str, *, live: bool, by: str, note: str = "") -> str:
     """A streamed text that isn't part of the analysis: a clip summary or a re-caption."""
-    caret = '<span class="caret" aria-hidden="true"></span>' if live else ""
+    caret = CARET if live else ""
     copy = "" if live or not text else '<button class="quiet" data-copy title="Copy the text">⧉ Copy</button>'
     extra = f'<p class="note">{esc(note)}</p>' if note else ""
     return (
@@ -334,3 +336,17 @@ def examples(paths: Iterable[Path], settings: Settings) -> str:
 
 def _title(path: Path) -> str:
     return path.stem.replace("_", " ").replace("-", " ").capitalize()
+
+
+def engines(rows: Iterable[tuple[str, tuple[str, str, str]]], problem: str = "") -> str:
+    """What each role is filled by: (role, (label, about, state))."""
+    items = "".join(
+        f'<div><dt>{esc(role)}: {esc(label)}</dt><dd>{esc(about)}</dd><dd class="state" role="status">{esc(state)}</dd></div>'
+        for role, (label, about, state) in rows
+    )
+    return f'<dl class="engines">{items}</dl>{trouble(problem) if problem else ""}'
+
+
+def finished(shown: str) -> str:
+    """A rendered text that streams no more."""
+    return shown.replace(CARET, "").replace('aria-busy="true"', 'aria-busy="false"')

@@ -7,25 +7,25 @@ from typing import Any
 import gradio as gr
 
 from sgv_demo.ui import chat
+from sgv_demo.ui.visit import Talk
 
 SUGGESTED = ("What happens in this video?", "When does the camera move?", "Are there any cuts?", "What can be read?")
+TEMPERATURE = 0.2
+"""The published demo's."""
 
 
 def build(models: bool) -> dict[str, Any]:
     """`models`: whether an answerer is offered that looks at frames."""
     made: dict[str, Any] = {}
-    made["subject"] = gr.HTML(chat.subject_line(None), elem_id="subject")
+    made["subject"] = gr.HTML(chat.subject_line(None, Talk(), None), elem_id="subject")
     made["chat"] = gr.HTML(
-        '<div class="list chat" data-list="chat" role="log" aria-label="Conversation"></div><div class="empty"></div>',
-        js_on_load="sgv.mount(element); element.addEventListener('click', (e) => { const b = "
-        "e.target.closest('[data-act]'); if (b) trigger('act', { act: b.dataset.act, turn: Number(b.dataset.turn) }); })",
+        '<div class="list chat" data-list="chat" role="log" aria-label="Conversation"></div>',
+        js_on_load="sgv.mount(element); sgv.acts(element, (act) => trigger('act', act))",
         elem_id="chat",
     )
-    made["grid"] = gr.HTML("", elem_id="grid")
     made["suggested"] = gr.HTML(
         chat.suggestions(SUGGESTED),
-        js_on_load="element.addEventListener('click', (e) => { const b = e.target.closest('[data-ask]'); "
-        "if (b) trigger('pick', { text: b.dataset.ask }); })",
+        js_on_load="sgv.asks(element, (text) => trigger('pick', { text }))",
         elem_id="suggested",
     )
     with gr.Row(elem_id="asking"):
@@ -35,22 +35,23 @@ def build(models: bool) -> dict[str, Any]:
             placeholder="Ask about the video",
             lines=1,
             max_lines=5,
-            max_length=50_000,
             scale=5,
+            interactive=True,
+            submit_btn=False,
             elem_id="question",
         )
         made["ask"] = gr.Button("Ask", variant="primary", scale=0, min_width=90, elem_id="ask")
         made["ask_stop"] = gr.Button("Stop", scale=0, min_width=80, interactive=False, elem_id="ask-stop")
-    with gr.Row(elem_id="ask-more"):
-        made["clear"] = gr.Button("Clear conversation", size="sm", scale=0, min_width=160, elem_id="clear")
-    with gr.Accordion("How it answers", open=False, visible=models):
+    made["clear"] = gr.Button("Clear conversation", size="sm", visible=False, elem_id="clear")
+    made["grid"] = gr.HTML("", elem_id="grid")
+    with gr.Accordion("How it answers", open=False, visible=models, elem_id="answering"):
         with gr.Row():
             made["frames"] = gr.Slider(1, 64, value=16, step=1, label="Frames it looks at", min_width=180)
-            made["temperature"] = gr.Slider(0, 1.5, value=0, step=0.05, label="Temperature", min_width=180)
+            made["temperature"] = gr.Slider(0, 1.5, value=TEMPERATURE, step=0.05, label="Temperature", min_width=180)
         with gr.Row():
             made["top_p"] = gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p", min_width=180)
             made["answer_tokens"] = gr.Slider(
                 16, 2048, value=1024, step=16, label="Longest answer (tokens)", min_width=180
             )
-        made["defaults"] = gr.Button("Published defaults", size="sm", scale=0)
+        made["defaults"] = gr.Button("Published defaults", size="sm")
     return made

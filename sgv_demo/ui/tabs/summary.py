@@ -26,12 +26,16 @@ def build() -> dict[str, Any]:
             max_lines=14,
             placeholder=_CAPTIONS,
         )
-        made["clip_run"] = gr.Button("Summarize these", size="md")
+        with gr.Row(elem_classes="buttons"):
+            made["clip_run"] = gr.Button("Summarize these", scale=0, min_width=180)
+            made["clip_stop"] = gr.Button("Stop", scale=0, min_width=80)
         made["clip_result"] = gr.HTML("", elem_id="clip-result")
     with gr.Accordion("Turn a short prompt into a detailed caption", open=False, elem_id="recaption"):
         made["prompt"] = gr.Textbox(
             label="Prompt", lines=2, max_lines=8, placeholder="A lighthouse in a storm, seen from a drone"
         )
-        made["recaption_run"] = gr.Button("Write the caption", size="md")
+        with gr.Row(elem_classes="buttons"):
+            made["recaption_run"] = gr.Button("Write the caption", scale=0, min_width=180)
+            made["recaption_stop"] = gr.Button("Stop", scale=0, min_width=80)
         made["recaption_result"] = gr.HTML("", elem_id="recaption-result")
     return made

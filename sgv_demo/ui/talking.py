@@ -1,0 +1,281 @@
+"""What happens in the fourth tab: questions, answers, retry, edit, undo, clear."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import gradio as gr
+from PIL import Image
+
+from sgv_demo import asking, steps
+from sgv_demo.engines import Scene
+from sgv_demo.errors import SgvError
+from sgv_demo.exports import clock
+from sgv_demo.types import (
+    Analysis,
+    EngineInfo,
+    GenerationOptions,
+    SamplingOptions,
+    Trace,
+    Turn,
+    Working,
+)
+from sgv_demo.ui import chat, feed
+from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.handlers import UNFORESEEN, Updates
+from sgv_demo.ui.pump import batches
+from sgv_demo.ui.render import file_url
+from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Token, Visit
+
+log = logging.getLogger(__name__)
+
+Item: TypeAlias = EngineInfo | Working | Scene | str | Trace
+"""What `answering` yields: who answers, what goes on, what is looked at, the words, how it was made."""
+
+_STOP_SECONDS = 0.5
+_THUMBNAIL = 320
+
+
+@dataclass(frozen=True, slots=True)
+class AskControls:
+    """The values of the controls of a question, in the order in which the page hands them over."""
+
+    answerer: str = "measured"
+    start: float | None = None
+    end: float | None = None
+    frames: float | None = 16
+    temperature: float | None = 0.0
+    top_p: float | None = 1.0
+    max_new_tokens: float | None = 1024
+
+    def generation(self) -> GenerationOptions:
+        """As an engine takes them."""
+        return GenerationOptions(
+            max_new_tokens=int(self.max_new_tokens or 1024),
+            temperature=float(self.temperature or 0.0),
+            top_p=float(self.top_p or 1.0),
+        )
+
+    def sampling(self) -> SamplingOptions:
+        """The range."""
+        return SamplingOptions(start=max(0.0, float(self.start or 0.0)), end=float(self.end) if self.end else None)
+
+
+def answering(
+    desk: Desk, path: Path, question: str, history: Sequence[Turn], controls: AskControls, analysis: Analysis | None
+) -> Iterator[Item]:
+    """Everything of one answer in order; closing it stops the engine.
+
+    Raises:
+        SgvError: the file, the options or the question can't be used, or the engine failed.
+    """
+    answerer = desk.answerer(controls.answerer)
+    yield answerer.info
+    frames = None if answerer.info.needs_evidence else int(controls.frames or answerer.default_frames)
+    preparing = asking.prepare_scene(
+        path, answerer, desk.settings, controls.sampling(), frames=frames, analysis=analysis
+    )
+    try:
+        while True:
+            event = next(preparing)
+            if isinstance(event, Working):
+                yield event
+    except StopIteration as done:
+        scene: Scene = done.value
+    finally:
+        preparing.close()
+    yield scene
+    generation = steps.ask(scene, question, history, answerer, controls.generation())
+    try:
+        while True:
+            yield next(generation)
+    except StopIteration as done:
+        yield done.value
+    finally:
+        generation.close()
+
+
+class AskHandlers:
+    """The conversation for one `Desk`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def view(self, talk: Talk, visit: Visit, *changed: int) -> Updates:
+        """The buttons, the frames, and the turns numbered in `changed`."""
+        turns = {
+            str(n): chat.turn(talk.said[n], n, live=talk.busy and n == len(talk.said) - 1, working=talk.working)
+            for n in changed
+            if 0 <= n < len(talk.said)
+        }
+        size = {"chat": len(talk.said)}
+        pictures = self.desk.pictures(talk.key)
+        return {
+            "talk": talk,
+            "feed": feed.patch(visit.run, chat=turns) | {"size": size},
+            "subject": chat.subject_line(visit.video, talk, visit.path),
+            "grid": chat.frames(talk.shown, talk.trace, pictures),
+            "ask": gr.update(value="Send change" if talk.editing is not None else "Ask", interactive=not talk.busy),
+            "ask_stop": gr.update(interactive=talk.busy),
+            "tab_ask": gr.update(label=f"4 Ask ({len(talk.said)})" if talk.said else "4 Ask"),
+            "suggested": gr.update(visible=not talk.said),
+            "clear": gr.update(visible=bool(talk.said)),
+        }
+
+    def begin(self, visit: Visit, talk: Talk, question: str, controls: AskControls) -> Updates:
+        """Ask was pressed: the question appears at once, before its turn comes."""
+        if talk.busy:
+            return {}
+        if visit.video is None or visit.path is None:
+            return {"subject": chat.subject_line(None, talk, visit.path, missing="video")}
+        if not question.strip():
+            return {"subject": chat.subject_line(visit.video, talk, visit.path, missing="question")}
+        kept = talk.said if talk.editing is None else talk.said[: talk.editing]
+        talk = self._about(replace(talk, said=kept, editing=None), visit, controls)
+        begins = self._begins(talk, visit)
+        said = Said(Turn(question.strip(), ""), talk.context, begins)
+        talk = replace(talk, said=(*talk.said, said), busy=True, working="Waiting for the engine", token=Token())
+        return self.view(talk, visit, len(talk.said) - 1) | {"question": ""}
+
+    def _about(self, talk: Talk, visit: Visit, controls: AskControls) -> Talk:
+        """Another video, range, number of frames or answerer is another context."""
+        assert visit.path is not None
+        sampling = controls.sampling()
+        subject = Subject(visit.path, sampling.start, sampling.end, int(controls.frames or 0), controls.answerer)
+        if subject == talk.subject:
+            return talk
+        return replace(talk, subject=subject, context=talk.context + 1, shown=(), trace=None)
+
+    @staticmethod
+    def _begins(talk: Talk, visit: Visit) -> str:
+        if not talk.said or talk.said[-1].context == talk.context or visit.video is None or talk.subject is None:
+            return ""
+        end = visit.video.start + visit.video.duration if talk.subject.end is None else talk.subject.end
+        what = f"{visit.video.path.name}, {clock(talk.subject.start)} → {clock(end)}"
+        return f"New context: {what}. Earlier questions aren't remembered."
+
+    def run(self, visit: Visit, talk: Talk, controls: AskControls) -> Iterator[Updates]:
+        """The answer; closing it stops the engine."""
+        if not talk.busy or visit.path is None or not talk.said:
+            return
+        token, number = talk.token, len(talk.said) - 1
+        token.started.set()
+        question, history = talk.said[number].turn.question, replace(talk, said=talk.said[:number]).history()
+        items = answering(self.desk, visit.path, question, history, controls, visit.analysis)
+        try:
+            for batch in batches(items):
+                if token.stop.is_set():
+                    return
+                talk = self._folded(talk, batch, controls)
+                token.latest = talk
+                if batch or talk.working:
+                    yield self.view(talk, visit, number)
+            if not talk.said[number].turn.answer.strip():
+                talk = _noted(talk, "The engine's answer came back blank; retry it.")
+        except SgvError as error:
+            talk = _noted(talk, str(error))
+        except Exception:
+            # The page's boundary: a visitor gets a sentence, the log the traceback.
+            log.exception("An answer failed")
+            talk = _noted(talk, UNFORESEEN)
+        finally:
+            token.ended.set()
+        talk = replace(talk, busy=False, working="")
+        yield self.view(talk, visit, number)
+
+    def _folded(self, talk: Talk, batch: Sequence[Item], controls: AskControls) -> Talk:
+        stage = self.desk.answerers.stage(controls.answerer)
+        if stage:
+            return replace(talk, working=stage[0] if stage[1] is None else f"{stage[0]} {stage[1]:.0%}")
+        for item in batch:
+            last = talk.said[-1]
+            match item:
+                case EngineInfo():
+                    last = replace(last, engine=item.label)
+                case Working(text):
+                    talk = replace(talk, working=text)
+                case Scene():
+                    talk = replace(talk, working="Thinking", **self._shown(item))
+                case Trace():
+                    mark = steps.trace_mark(item, self._picture(item, talk.key))
+                    turn = replace(last.turn, token_ids=item.token_ids)
+                    note = item.note or ("Cut off at the longest length allowed." if item.finish == "length" else "")
+                    last, talk = replace(last, turn=turn, note=note), replace(talk, trace=mark, working="")
+                case str():
+                    answer = last.turn.answer + item
+                    last, talk = replace(last, turn=replace(last.turn, answer=answer)), replace(talk, working="")
+            talk = replace(talk, said=(*talk.said[:-1], last))
+        return talk
+
+    def _shown(self, scene: Scene) -> dict[str, object]:
+        """The frames as small pictures that the page can show; of measurements only the times."""
+        key = scene.key[:40]
+        if not scene.frames:
+            return {"shown": tuple(Shown(mark.time, "") for mark in scene.keyframes), "key": "", "trace": None}
+        shown: list[Shown] = []
+        try:
+            folder = self.desk.store.folder(key) / "shots"
+            folder.mkdir(parents=True, exist_ok=True)
+            for number, frame in enumerate(scene.frames):
+                path = folder / f"{number:02d}.jpg"
+                picture = Image.fromarray(frame.image)
+                picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+                picture.save(path, quality=85)
+                shown.append(Shown(frame.time, file_url(path.resolve())))
+        except (OSError, SgvError):
+            log.exception("Can't keep the frames of an answer")
+            return {"shown": tuple(Shown(frame.time, "") for frame in scene.frames), "key": "", "trace": None}
+        return {"shown": tuple(shown), "key": key, "trace": None}
+
+    def _picture(self, trace: Trace, key: str) -> str | None:
+        if trace.picture is None or not key:
+            return None
+        try:
+            Image.fromarray(trace.picture).save(self.desk.store.folder(key) / "shots" / "grid.png")
+        except OSError:
+            log.exception("Can't keep the picture of an answer")
+            return None
+        return "shots/grid.png"
+
+    def stop(self, visit: Visit, talk: Talk) -> Updates:
+        """Stop was pressed: what was said so far stays."""
+        token = talk.token
+        token.stop.set()
+        if token.started.is_set():
+            token.ended.wait(_STOP_SECONDS)
+            talk = token.latest if isinstance(token.latest, Talk) else talk
+        if not talk.busy or not talk.said:
+            return {}
+        talk = _noted(replace(talk, busy=False, working=""), "Stopped.")
+        return self.view(talk, visit, len(talk.said) - 1)
+
+    def act(self, visit: Visit, talk: Talk, act: str, number: int, controls: AskControls) -> Updates:
+        """Retry, edit or undo of question `number` was pressed."""
+        if talk.busy or not 0 <= number < len(talk.said):
+            return {}
+        question = talk.said[number].turn.question
+        if act == "edit":
+            return self.view(replace(talk, editing=number), visit) | {
+                "question": gr.update(value=question, autofocus=True)
+            }
+        if act == "undo":
+            talk = replace(talk, said=talk.said[:number], editing=None, shown=(), trace=None)
+            return self.view(talk, visit) | {"question": question}
+        if act == "retry":
+            return self.begin(visit, replace(talk, editing=number), question, controls)
+        return {}
+
+    def clear(self, visit: Visit, talk: Talk) -> Updates:
+        """Forgets the conversation."""
+        talk.token.stop.set()
+        return self.view(Talk(context=talk.context + 1), visit) | {"question": ""}
+
+
+def _noted(talk: Talk, note: str) -> Talk:
+    last = talk.said[-1]
+    failed = not last.turn.answer.strip()
+    return replace(talk, said=(*talk.said[:-1], replace(last, note=note, failed=failed)))

@@ -1,0 +1,165 @@
+"""Which handler answers which event. Nothing here is an endpoint of the API (see `api`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo.ui.controls import THRESHOLDS, Controls
+from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.enginepanel import EngineHandlers
+from sgv_demo.ui.handlers import Updates, VideoHandlers
+from sgv_demo.ui.tabs.ask import TEMPERATURE
+from sgv_demo.ui.talking import AskControls, AskHandlers
+from sgv_demo.ui.visit import Talk, Visit
+from sgv_demo.ui.writing import WritingHandlers
+
+GPU = "gpu"
+"""All events that run a model share one queue: there is one device."""
+
+_CONTROLS = (
+    "engine", "mode", "every", "similarity", "threshold", "start", "end", "maximum", "keep_all", "read_text",
+    "decoding", "max_new_tokens",
+)  # fmt: skip
+_ASKING = ("answerer", "start", "end", "frames", "temperature", "top_p", "answer_tokens")
+_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class Wiring:
+    """Binds handlers to the components of one page."""
+
+    def __init__(self, desk: Desk, parts: dict[str, Any]) -> None:
+        self.desk, self.parts = desk, parts
+        self.outputs = list(parts.values())
+        self.video, self.ask = VideoHandlers(desk), AskHandlers(desk)
+        self.writing, self.engines = WritingHandlers(desk), EngineHandlers(desk)
+        self.controls = [parts[name] for name in _CONTROLS]
+        self.asking = [parts[name] for name in _ASKING]
+
+    def bind(self) -> None:
+        """Binds everything."""
+        self._bind_video()
+        self._bind_ask()
+        self._bind_writing()
+        self._bind_engines()
+
+    def _bind_video(self) -> None:
+        parts, video = self.parts, self.video
+        state = [parts["visit"], *self.controls]
+
+        def of(handler: Callable[[Visit, Controls], Any]) -> Callable[..., Any]:
+            return lambda visit, *values: handler(visit, Controls(*values))
+
+        runs = []
+        for button, handler in ((parts["run"], video.begin), (parts["restart"], video.restart)):
+            begun = self._now(button.click, of(handler), state)
+            runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
+        self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
+        self._now(
+            parts["player"].change,
+            lambda visit, path, *values: video.probe(visit, path, Controls(*values)),
+            [parts["visit"], parts["player"], *self.controls],
+            queue=True,
+            concurrency_limit=8,
+            cancels=runs,
+        )
+        for name in _CONTROLS:
+            self._now(parts[name].change, of(video.adjust), state, trigger_mode="always_last")
+        self._now(parts["similarity"].change, lambda name: {"threshold": THRESHOLDS[name]}, [parts["similarity"]])
+        self._on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
+        self._on_data(parts["timeline"].range, _ranged, [])
+
+    def _bind_ask(self) -> None:
+        parts, ask = self.parts, self.ask
+        state = [parts["visit"], parts["talk"]]
+
+        def begin(visit: Visit, talk: Talk, question: str, *values: Any) -> Updates:
+            return ask.begin(visit, talk, question, AskControls(*values))
+
+        def run(visit: Visit, talk: Talk, *values: Any) -> Iterator[Updates]:
+            return ask.run(visit, talk, AskControls(*values))
+
+        def act(event: Any, visit: Visit, talk: Talk, *values: Any) -> Updates:
+            return ask.act(visit, talk, str(event.act), int(event.turn), AskControls(*values))
+
+        def pick(event: Any, visit: Visit, talk: Talk, *values: Any) -> Updates:
+            return ask.begin(visit, talk, str(event.text), AskControls(*values))
+
+        inputs = [*state, parts["question"], *self.asking]
+        begun = [self._now(event, begin, inputs) for event in (parts["ask"].click, parts["question"].submit)]
+        begun.append(self._on_data(parts["chat"].act, act, [*state, *self.asking]))
+        begun.append(self._on_data(parts["suggested"].pick, pick, [*state, *self.asking]))
+        runs = [self._gpu(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
+        self._now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
+        self._now(parts["clear"].click, ask.clear, state, cancels=runs)
+        self._now(
+            parts["defaults"].click,
+            lambda: {"frames": 16, "temperature": TEMPERATURE, "top_p": 1, "answer_tokens": 1024},
+            [],
+        )
+
+    def _bind_writing(self) -> None:
+        parts, writing = self.parts, self.writing
+        inputs = [parts["clip_file"], parts["clip_text"], parts["engine"]]
+        for name, handler, given in (
+            ("clip", writing.clip, inputs),
+            ("recaption", writing.recaption, [parts["prompt"], parts["engine"]]),
+        ):
+            result = parts[f"{name}_result"]
+            run = self._gpu(parts[f"{name}_run"].click, handler, given, result)
+            stopped = lambda html, target=f"{name}_result": {target: writing.stopped(html)}  # noqa: E731
+            self._now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
+
+    def _bind_engines(self) -> None:
+        parts, engines = self.parts, self.engines
+        chosen = [parts["engine"], parts["answerer"]]
+        for name in ("engine", "answerer"):
+            self._now(parts[name].change, engines.view, chosen)
+        self._gpu(parts["load"].click, engines.load, chosen, parts["engine_state"])
+        self._now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_id=GPU, concurrency_limit=1)
+
+    def _now(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any], **how: Any) -> Any:
+        """Answers at once, beside the queue."""
+
+        def call(*values: Any) -> dict[Any, Any]:
+            return self._components(handler(*values))
+
+        return event(call, inputs, self.outputs, **({"queue": False} | _PRIVATE | how))
+
+    def _on_data(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any]) -> Any:
+        """Like `_now`, for a handler that wants the event's data first."""
+
+        def call(data: gr.EventData, *values: Any) -> dict[Any, Any]:
+            return self._components(handler(data, *values))
+
+        return event(call, inputs, self.outputs, queue=False, **_PRIVATE)
+
+    def _gpu(
+        self, event: Callable[..., Any], handler: Callable[..., Iterator[Updates]], inputs: list[Any], place: Any
+    ) -> Any:
+        """Waits its turn for the device; the place in the queue shows on `place`."""
+
+        def run(*values: Any) -> Iterator[dict[Any, Any]]:
+            for updates in handler(*values):
+                yield self._components(updates)
+
+        return event(
+            run,
+            inputs,
+            self.outputs,
+            concurrency_id=GPU,
+            concurrency_limit=1,
+            api_visibility="private",
+            show_progress="minimal",
+            show_progress_on=[place],
+        )
+
+    def _components(self, updates: Updates) -> dict[Any, Any]:
+        return {self.parts[name]: value for name, value in updates.items()}
+
+
+def _ranged(event: Any) -> Updates:
+    start, end = float(event.start), float(event.end)
+    return {"start": round(start, 2), "end": round(end, 2) or None}
