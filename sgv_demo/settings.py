@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from sgv_demo.errors import SettingsError
@@ -21,15 +21,27 @@ class Settings:
     engine: str = "auto"
     """Which engine writes: "auto", "measured", "official", … or a name from `python -m sgv_demo engines`."""
     captioner: str = ""
-    """Hub id or folder of ShareCaptioner-Video; empty: the engine's own."""
+    """Hub id or folder of ShareCaptioner-Video (or of SmolVLM2, with that engine); empty: the engine's own."""
     answerer: str = ""
-    """Hub id or folder of ShareGPT4Video-8B; empty: the engine's own."""
+    """Hub id or folder of ShareGPT4Video-8B (or of SmolVLM2, with that engine); empty: the engine's own."""
     quantization: str = "nf4"
     """nf4, int8 or none."""
     vision: str = "anyres"
     """What the answerer sees: anyres (all tiles, as trained) or published (base view only)."""
     dtype: str = "auto"
     """bfloat16, float16, float32 or auto."""
+
+    base_url: str = ""
+    """Addresses of OpenAI-compatible servers, such as http://127.0.0.1:8000/v1; several, separated by commas, share
+    the work."""
+    remote_model: str = ""
+    """What those servers call the model; empty: the first that they list."""
+    api_key: str = field(default="", repr=False)
+    """Their key; never shown, logged or stored."""
+    remote_timeout: float = 60.0
+    """Seconds without a word from a server after which a step is given up."""
+    visitor_urls: bool = False
+    """Whether a visitor may name a server. Off: an address from outside could point at machines inside."""
 
     max_megabytes: int = 2048
     """Largest file accepted."""
@@ -62,6 +74,13 @@ class Settings:
     hub_timeout: float = 3.0
     """Seconds to wait for the model hub before going on without it."""
 
+    space: bool = False
+    """Whether this runs in a Hugging Face Space (set from SPACE_ID)."""
+    zero_gpu: bool = False
+    """Whether this is a ZeroGPU Space (set from SPACES_ZERO_GPU)."""
+    slot_seconds: float = 60.0
+    """Longest ZeroGPU slot asked for; it costs a visitor 1.5 times as much of the daily quota."""
+
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 7860
@@ -86,6 +105,9 @@ class Settings:
                 found[spec.name] = _parse(name, raw, kinds[spec.name])
         if "host" not in found and env.get("SPACE_ID"):
             found["host"] = "0.0.0.0"
+        for name, variable in (("space", "SPACE_ID"), ("zero_gpu", "SPACES_ZERO_GPU")):
+            if name not in found and (raw := env.get(variable, "").strip()):
+                found[name] = raw.lower() not in _NO
         return cls(**found)  # pyright: ignore[reportArgumentType]
 
     @property
@@ -94,7 +116,14 @@ class Settings:
         return self.store_dir.expanduser()
 
 
+_YES, _NO = ("1", "true", "t", "yes", "on"), ("0", "false", "f", "no", "off")
+
+
 def _parse(name: str, raw: str, kind: type) -> object:
+    if kind is bool:
+        if raw.lower() not in (*_YES, *_NO):
+            raise SettingsError(f"{name}={raw!r} is neither yes nor no; set it to 1 or 0.")
+        return raw.lower() in _YES
     try:
         value = kind(raw)
     except ValueError as error:
