@@ -206,7 +206,7 @@ def quantize(args: Namespace) -> None:
 
 def serve(args: Namespace) -> None:
     """Starts the page and stays."""
-    from sgv_demo.ui.layout import serve as run
+    from sgv_demo.ui.serve import serve as run
 
     run(settings_for(args))
 
