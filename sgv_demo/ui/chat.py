@@ -76,7 +76,6 @@ def frames(shown: Sequence[Shown], trace: TraceMark | None, url: PictureUrl) -> 
         if s.url
     )
     times = ", ".join(clock(s.time) for s in shown[:40])
-    body = f'<div class="cells">{cells}</div>' if cells else f"<p>Measured at {times}</p>"
-    word = "frames" if cells else "keyframes"
+    body = f'<div class="cells">{cells}</div>' if cells else f"<p>{linked(f'Measured at {times}')}</p>"
     made = saw(trace, url) if trace else ""
-    return f'<section class="looked"><h3 class="head">Answered from {len(shown)} {word}</h3>{body}{made}</section>'
+    return f'<section class="looked"><h3 class="head">Answered from {len(shown)} pictures</h3>{body}{made}</section>'

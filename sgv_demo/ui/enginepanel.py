@@ -38,6 +38,8 @@ class EngineHandlers:
             "engine_state": render.engines(rows, trouble),
             "load": gr.update(interactive=not all(loaded)),
             "unload": gr.update(interactive=heavy),
+            "model_decoding": gr.update(visible=engine != "measured"),
+            "answering": gr.update(visible=answerer != "measured"),
         }
 
     def _row(self, shelf: Shelf, name: str) -> tuple[str, str, str]:

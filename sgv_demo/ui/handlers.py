@@ -72,6 +72,7 @@ class VideoHandlers:
             "facts": render.facts(visit.video) if visit.video else "",
             "summary": render.summary(None, _no_picture),
             "downloads": render.downloads(()),
+            "cards_by": "",
             "feed": feed.patch(visit.run),
             "examples": gr.update(visible=not path),
         }
@@ -81,7 +82,7 @@ class VideoHandlers:
         try:
             size, limit = path.stat().st_size, self.desk.settings.max_megabytes * 1024 * 1024
             if size > limit:
-                problem = f"This file is larger than {render.amount(limit / 1e6)}; cut it or make it smaller."
+                problem = f"This file is larger than {render.amount(self.desk.settings.max_megabytes)}; cut it or make it smaller."
                 return replace(visit, path=path, phase="unusable", problem=problem)
             with open_video(path, self.desk.settings) as reader:
                 return replace(visit, path=path, video=reader.info, phase="ready")
@@ -99,7 +100,7 @@ class VideoHandlers:
             "progress": progress(visit, time.monotonic()),
             "timeline": self._timeline(visit, controls),
             "estimate": self._estimate(visit, controls),
-            "run": gr.update(value=can.main, interactive=can.can_run),
+            "run": gr.update(value=can.main, interactive=can.can_run, variant="primary" if can.urgent else "secondary"),
             "stop": gr.update(interactive=can.can_stop),
             "restart": gr.update(visible=can.can_restart),
             "tab_captions": gr.update(label=captions_tab(visit)),
@@ -145,7 +146,7 @@ class VideoHandlers:
             return {}
         visit.token.stop.set()
         visit = replace(visit, phase="waiting", token=Token(), problem="")
-        return self.view(visit, controls)
+        return self.view(visit, controls) | {"tabs": gr.update(selected="captions")}
 
     def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
         """The run itself; closing it stops everything."""
@@ -191,6 +192,7 @@ class VideoHandlers:
         if was.run != visit.run or batch:
             events = [e for e in batch if not isinstance(e, Analysis)]
             updates["feed"] = feed.run_patch(events, visit, self.desk.pictures(analysis.key))
+        updates["cards_by"] = render.written_by(analysis)
         if analysis.summary or analysis.live:
             updates["summary"] = render.summary(analysis, self.desk.pictures(analysis.key))
         return updates
@@ -223,6 +225,7 @@ class VideoHandlers:
             return updates
         url = self.desk.pictures(analysis.key)
         updates |= {"feed": feed.ended_patch(visit), "summary": render.summary(analysis, url)}
+        updates["cards_by"] = render.written_by(analysis)
         if analysis.captions:
             files = self._exports(analysis)
             updates["downloads"] = render.downloads(files)

@@ -24,6 +24,9 @@ def build_app(desk: Desk) -> gr.Blocks:
     ) as app:
         parts = _components(desk)
         Wiring(desk, parts).bind()
+        # An empty number is shown as 0 until it is emptied once.
+        empty = [parts["end"], parts["maximum"]]
+        app.load(lambda: [None, None], None, empty, queue=False, api_visibility="private", show_progress="hidden")
         api.build(desk)
     app.queue(max_size=desk.settings.max_queue, api_open=False)
     return app
@@ -51,7 +54,7 @@ def launch_options(desk: Desk) -> dict[str, Any]:
 def _components(desk: Desk) -> dict[str, Any]:
     """Makes everything; returns the components by name."""
     idle = desk.settings.state_minutes * 60
-    models = any(choice.name != "measured" for choice in desk.choices)
+    models = desk.choices[0].name != "measured"
     parts: dict[str, Any] = {
         "visit": gr.State(Visit(), time_to_live=idle),
         "talk": gr.State(Talk(), time_to_live=idle),
@@ -61,7 +64,10 @@ def _components(desk: Desk) -> dict[str, Any]:
     with gr.Row(elem_id="main"):
         with gr.Column(elem_id="left", scale=9, min_width=320):
             parts |= _left(desk)
-        with gr.Column(elem_id="right", scale=11, min_width=320), gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+        with (
+            gr.Column(elem_id="right", scale=11, min_width=320),
+            gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"],
+        ):
             with gr.Tab("1 Video", id="video"):
                 parts |= video.build(models)
             with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:

@@ -27,6 +27,8 @@ class Buttons:
     can_stop: bool
     can_restart: bool
     """Whether a stored result may be thrown away and computed anew."""
+    urgent: bool = True
+    """Whether the main button is what one does next."""
 
 
 def buttons(visit: Visit, estimate: float | None = None) -> Buttons:
@@ -40,7 +42,7 @@ def buttons(visit: Visit, estimate: float | None = None) -> Buttons:
         case "failed":
             return Buttons(retry_words(visit.analysis), True, False, True)
         case "done":
-            return Buttons("Run again", True, False, True)
+            return Buttons("Run again", True, False, True, urgent=False)
         case "ready":
             return Buttons(f"Run{about}", True, False, False)
         case _:

@@ -19,7 +19,7 @@ from sgv_demo.types import Analysis, Caption, Delta, EngineInfo, Evidence, Keyfr
 PictureUrl = Callable[[str | None], str]
 """From a file name inside the result's folder to an address, or "" when there is no such picture."""
 
-_TIME = re.compile(r"(?<![\d:.,])(\d{1,2}:[0-5]\d(?::[0-5]\d)?|\d+(?:\.\d+)?(?= ?(?:seconds?|secs?|s)\b))(?![\d:])")
+_TIME = re.compile(r"(?<![\w:.,])(\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])|(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b)")
 
 CARET = '<span class="caret" aria-hidden="true"></span>'
 
@@ -52,7 +52,7 @@ def file_url(path: Path | str) -> str:
 
 def amount(megabytes: float) -> str:
     """ "800 MB", "2 GB"."""
-    return f"{megabytes / 1000:.3g} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+    return f"{megabytes / 1024:.3g} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
 
 
 def length(seconds: float) -> str:
@@ -66,7 +66,7 @@ def length(seconds: float) -> str:
 
 def limits(settings: Settings) -> str:
     """What a file may be."""
-    return f"up to {length(settings.max_seconds)} and {amount(settings.max_megabytes * 1.024 * 1.024)}"
+    return f"up to {length(settings.max_seconds)} and {amount(settings.max_megabytes)}"
 
 
 def status_line(engine: EngineInfo, settings: Settings) -> str:
@@ -127,12 +127,11 @@ def linked(text: str) -> str:
     """Escaped text whose times ("0:12", "12 seconds") are buttons that seek the player."""
     out, last = [], 0
     for match in _TIME.finditer(text):
-        value = match.group(1)
         seconds = 0.0
-        for part in value.split(":"):
+        for part in (match.group(2) or match.group(1)).split(":"):
             seconds = seconds * 60 + float(part)
         out.append(esc(text[last : match.start()]))
-        out.append(f'<button class="time" data-seek="{seconds:g}">{esc(value)}</button>')
+        out.append(f'<button class="time" data-seek="{seconds:g}">{esc(match.group(0))}</button>')
         last = match.end()
     return "".join(out) + esc(text[last:])
 
@@ -350,3 +349,9 @@ def engines(rows: Iterable[tuple[str, tuple[str, str, str]]], problem: str = "")
 def finished(shown: str) -> str:
     """A rendered text that streams no more."""
     return shown.replace(CARET, "").replace('aria-busy="true"', 'aria-busy="false"')
+
+
+def written_by(analysis: Analysis) -> str:
+    """Who wrote the captions, and in which mode."""
+    mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
+    return f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode}</p>'

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import gradio as gr
 from PIL import Image
@@ -170,7 +170,7 @@ class AskHandlers:
             for batch in batches(items):
                 if token.stop.is_set():
                     return
-                talk = self._folded(talk, batch, controls)
+                talk = self._folded(talk, batch, controls, visit.analysis)
                 token.latest = talk
                 if batch or talk.working:
                     yield self.view(talk, visit, number)
@@ -187,7 +187,7 @@ class AskHandlers:
         talk = replace(talk, busy=False, working="")
         yield self.view(talk, visit, number)
 
-    def _folded(self, talk: Talk, batch: Sequence[Item], controls: AskControls) -> Talk:
+    def _folded(self, talk: Talk, batch: Sequence[Item], controls: AskControls, analysis: Analysis | None) -> Talk:
         stage = self.desk.answerers.stage(controls.answerer)
         if stage:
             return replace(talk, working=stage[0] if stage[1] is None else f"{stage[0]} {stage[1]:.0%}")
@@ -199,7 +199,7 @@ class AskHandlers:
                 case Working(text):
                     talk = replace(talk, working=text)
                 case Scene():
-                    talk = replace(talk, working="Thinking", **self._shown(item))
+                    talk = replace(talk, working="Thinking", trace=None, **self._shown(item, analysis))
                 case Trace():
                     mark = steps.trace_mark(item, self._picture(item, talk.key))
                     turn = replace(last.turn, token_ids=item.token_ids)
@@ -211,25 +211,29 @@ class AskHandlers:
             talk = replace(talk, said=(*talk.said[:-1], last))
         return talk
 
-    def _shown(self, scene: Scene) -> dict[str, object]:
-        """The frames as small pictures that the page can show; of measurements only the times."""
-        key = scene.key[:40]
+    def _shown(self, scene: Scene, analysis: Analysis | None) -> dict[str, Any]:
+        """What is looked at, as pictures that the page can show."""
         if not scene.frames:
-            return {"shown": tuple(Shown(mark.time, "") for mark in scene.keyframes), "key": "", "trace": None}
-        shown: list[Shown] = []
+            url = self.desk.pictures(analysis.key if analysis else "")
+            return {"shown": tuple(Shown(mark.time, url(mark.picture)) for mark in scene.keyframes), "key": ""}
+        key = scene.key[:40]
         try:
-            folder = self.desk.store.folder(key) / "shots"
-            folder.mkdir(parents=True, exist_ok=True)
-            for number, frame in enumerate(scene.frames):
-                path = folder / f"{number:02d}.jpg"
-                picture = Image.fromarray(frame.image)
-                picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
-                picture.save(path, quality=85)
-                shown.append(Shown(frame.time, file_url(path.resolve())))
+            return {"shown": self._kept_frames(scene, key), "key": key}
         except (OSError, SgvError):
             log.exception("Can't keep the frames of an answer")
-            return {"shown": tuple(Shown(frame.time, "") for frame in scene.frames), "key": "", "trace": None}
-        return {"shown": tuple(shown), "key": key, "trace": None}
+            return {"shown": tuple(Shown(frame.time, "") for frame in scene.frames), "key": ""}
+
+    def _kept_frames(self, scene: Scene, key: str) -> tuple[Shown, ...]:
+        folder = self.desk.store.folder(key) / "shots"
+        folder.mkdir(parents=True, exist_ok=True)
+        shown: list[Shown] = []
+        for number, frame in enumerate(scene.frames):
+            path = folder / f"{number:02d}.jpg"
+            picture = Image.fromarray(frame.image)
+            picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+            picture.save(path, quality=85)
+            shown.append(Shown(frame.time, file_url(path.resolve())))
+        return tuple(shown)
 
     def _picture(self, trace: Trace, key: str) -> str | None:
         if trace.picture is None or not key:

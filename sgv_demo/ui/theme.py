@@ -56,6 +56,7 @@ def theme() -> gr.themes.Base:
         button_secondary_background_fill="#f4f4f5",
         button_secondary_background_fill_dark="#27272a",
         button_transition="background-color 120ms ease",
+        input_border_width="1px",
         input_background_fill="#ffffff",
         input_background_fill_dark="#18181b",
         input_border_color="#d4d4d8",

@@ -157,7 +157,8 @@ class Wiring:
         )
 
     def _components(self, updates: Updates) -> dict[Any, Any]:
-        return {self.parts[name]: value for name, value in updates.items()}
+        # Gradio takes no empty dict; skipping one component says the same.
+        return {self.parts[name]: value for name, value in updates.items()} or {self.parts["feed"]: gr.skip()}
 
 
 def _ranged(event: Any) -> Updates:

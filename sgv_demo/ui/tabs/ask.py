@@ -44,7 +44,7 @@ def build(models: bool) -> dict[str, Any]:
         made["ask_stop"] = gr.Button("Stop", scale=0, min_width=80, interactive=False, elem_id="ask-stop")
     made["clear"] = gr.Button("Clear conversation", size="sm", visible=False, elem_id="clear")
     made["grid"] = gr.HTML("", elem_id="grid")
-    with gr.Accordion("How it answers", open=False, visible=models, elem_id="answering"):
+    with gr.Accordion("How it answers", open=False, visible=models, elem_id="answering") as made["answering"]:
         with gr.Row():
             made["frames"] = gr.Slider(1, 64, value=16, step=1, label="Frames it looks at", min_width=180)
             made["temperature"] = gr.Slider(0, 1.5, value=TEMPERATURE, step=0.05, label="Temperature", min_width=180)

@@ -20,5 +20,6 @@ def build() -> dict[str, Any]:
     """The find field and the list; cards come through the feed."""
     hint = render.hint("Choose a video and press Run. Each pair of keyframes gets a card here as it is written.")
     return {
+        "cards_by": gr.HTML("", elem_id="cards-by"),
         "cards": gr.HTML(_FIND + _CARDS + hint + "</div>", js_on_load="sgv.mount(element)", elem_id="cards"),
     }

@@ -36,9 +36,8 @@ def build(models: bool) -> dict[str, Any]:
             1.0,
             value=0.87,
             step=0.01,
-            label="Threshold",
-            info="A sample less similar than this to the last keyframe becomes one",
-            min_width=220,
+            label="Threshold: less similar than this becomes a keyframe",
+            min_width=260,
         )
         made["similarity"] = gr.Dropdown(
             [("Colour histogram", "histogram"), ("CLIP (downloads a model)", "clip")],
@@ -49,7 +48,7 @@ def build(models: bool) -> dict[str, Any]:
     with gr.Row():
         made["keep_all"] = gr.Checkbox(False, label="Keep every sample", min_width=160)
         made["read_text"] = gr.Checkbox(True, label="Read text in the picture", min_width=160)
-    with gr.Group(visible=models, elem_id="decoding"):
+    with gr.Column(visible=models, elem_id="decoding") as made["model_decoding"]:
         made["decoding"] = gr.Radio(
             [("Stream: token by token", "stream"), ("Published decoding: 3 beams, whole captions", "published")],
             value="stream",
