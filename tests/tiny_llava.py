@@ -93,7 +93,17 @@ def _write_tower(folder: Path, tiny: Tiny) -> None:
 
 def _random(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return {name: torch.randn(shape, generator=generator) * 0.08 for name, shape in shapes.items()}
+    weights = {}
+    for name, shape in shapes.items():
+        noise = torch.randn(shape, generator=generator)
+        if len(shape) > 1 and "embed" not in name:
+            # Sharp attention and loud values, so that an answer depends on all that was read.
+            weights[name] = noise * (6 if "self_attn" in name else 2) / shape[1] ** 0.5
+        elif name.endswith("norm.weight"):
+            weights[name] = 1 + 0.1 * noise
+        else:
+            weights[name] = noise * 0.2
+    return weights
 
 
 def _save(folder: Path, weights: dict[str, torch.Tensor], tiny: Tiny) -> None:

@@ -138,7 +138,7 @@ class ShareGPT4Video:
     def unload(self) -> None:
         """Gives the memory back; later questions raise an `EngineError`."""
         with self._lock:
-            device = self._loaded().device
+            device = self.network.device
             self._network = None
             self._prefixes.clear()
             empty_cache(device)
@@ -150,21 +150,27 @@ class ShareGPT4Video:
             EngineError: nothing is quantized, or `out` can't be written.
         """
         with self._lock:
-            save_checkpoint(self._loaded(), self._setup, out)
+            save_checkpoint(self.network, self._setup, out)
 
     def forget(self) -> None:
         """Drops all kept prefixes."""
         with self._lock:
             self._prefixes.clear()
 
-    def _loaded(self) -> LlavaNextForConditionalGeneration:
+    @property
+    def network(self) -> LlavaNextForConditionalGeneration:
+        """The loaded network.
+
+        Raises:
+            EngineError: it was unloaded.
+        """
         if self._network is None:
             raise EngineError("ShareGPT4Video-8B was unloaded; choose it again to load it.")
         return self._network
 
     def _answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
         started = time.perf_counter()
-        device = self._loaded().device
+        device = self.network.device
         step = self._begin(scene, question, history, options)
         try:
             with memory_guard(device):
@@ -244,7 +250,7 @@ class ShareGPT4Video:
     @torch.no_grad()
     def _generate(self, step: _Step, options: GenerationOptions, controls: Controls) -> torch.Tensor:
         """Runs in the stream's thread; returns (1, 1 + new) ids, the last of the prompt first."""
-        model: Any = self._loaded()  # its class mixes `generate` in for a protocol that type checkers don't see
+        model: Any = self.network  # its class mixes `generate` in for a protocol that type checkers don't see
         ids, prefix = step.prompt.ids, step.prefix
         start = prefix.match(ids)
         self._make_room(len(ids) + step.prompt.new_tokens)
@@ -271,7 +277,7 @@ class ShareGPT4Video:
 
     def _see(self, shown: Shown) -> torch.Tensor:
         """(positions, hidden) embeddings of a picture."""
-        model, how = self._loaded(), self._setup.preprocessing
+        model, how = self.network, self._setup.preprocessing
         views, tiling = [whole_view(shown.picture, how.side)], None
         if self._vision == "anyres":
             size = (shown.picture.shape[1], shown.picture.shape[0])
@@ -283,7 +289,7 @@ class ShareGPT4Video:
 
     def _make_room(self, positions: int) -> None:
         """Drops kept prefixes when the device has too little memory left for `positions` of keys and values."""
-        model = self._loaded()
+        model = self.network
         each = bytes_per_position(self._setup.text, model.dtype.itemsize)
         free = free_memory(model.device)
         needed = 2 * each * positions  # growing copies
@@ -339,7 +345,7 @@ def load(
         label="ShareGPT4Video 8B",
         device=place.type.upper(),
         model=model_label(model),
-        quantization=quantization,
+        quantization=setup.saved_quantization or quantization,
         dtype=str(kind).removeprefix("torch."),
         licence=LICENCE,
     )

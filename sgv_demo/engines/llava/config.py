@@ -87,6 +87,14 @@ class Setup:
     """config.json as it is."""
 
     @property
+    def saved_quantization(self) -> str | None:
+        """nf4 or int8 when the weights were saved that way, otherwise None."""
+        how = self.raw.get("quantization_config")
+        if not isinstance(how, Mapping):
+            return None
+        return "int8" if how.get("load_in_8bit") else "nf4"
+
+    @property
     def patches(self) -> int:
         """Patches along one side of a view."""
         return self.preprocessing.side // self.vision.patch_size  # pyright: ignore[reportOperatorIssue]

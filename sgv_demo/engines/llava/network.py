@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import (
@@ -46,6 +46,8 @@ ORIGINAL_NAMES = {
 HARMLESS = (r"rotary_emb\.inv_freq$", r"embeddings\.position_ids$")
 """Tables that old checkpoints store and that are computed here."""
 
+TOWER_NAMES = r"^model\.vision_tower\."
+
 UNQUANTIZED = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
 """Without `model.` in front, tower and projector would be quantized silently."""
 
@@ -54,6 +56,19 @@ BNB_WIDTH = 64
 
 PREFILL = 512
 """Positions computed at once: between two chunks a stop is noticed."""
+
+
+class Network(LlavaNextForConditionalGeneration):
+    """LLaVA-NeXT, silent about tables that it computes itself."""
+
+    _keys_to_ignore_on_load_unexpected: ClassVar = list(HARMLESS)
+
+
+class NetworkWithoutTower(Network):
+    """For a checkpoint whose tower lives in a folder of its own, whatever the checkpoint holds of it."""
+
+    _keys_to_ignore_on_load_missing: ClassVar = [TOWER_NAMES]
+    _keys_to_ignore_on_load_unexpected: ClassVar = [*HARMLESS, TOWER_NAMES]
 
 
 def original_name(name: str) -> str:
@@ -86,7 +101,7 @@ def check_checkpoint(setup: Setup) -> None:
     """
     if "quantization_config" in setup.raw:
         return
-    optional = (*HARMLESS, *(() if setup.own_tower else (r"^model\.vision_tower\.",)))
+    optional = (*HARMLESS, *(() if setup.own_tower else (TOWER_NAMES,)))
     if setup.text.tie_word_embeddings:
         optional = (*optional, r"^lm_head\.weight$")
     check_shapes(checkpoint_shapes(setup.folder), expected_shapes(setup), optional=optional, label=setup.folder.name)
@@ -102,11 +117,13 @@ def load_network(
     """
     check_checkpoint(setup)
     options: dict[str, Any] = {"key_mapping": KEY_MAPPING, "dtype": dtype, "device_map": {"": device}}
-    how = setup.raw.get("quantization_config", quantization)
-    if how is not None:
-        options["quantization_config"] = how
+    if "quantization_config" in setup.raw:  # on the configuration it means "saved like this", as an option "do this"
+        setup.network.quantization_config = setup.raw["quantization_config"]
+    elif quantization is not None:
+        options["quantization_config"] = quantization
+    if quantization is not None or "quantization_config" in setup.raw:
         check_widths(setup, device)
-    loaded: Any = LlavaNextForConditionalGeneration.from_pretrained(
+    loaded: Any = (Network if setup.own_tower else NetworkWithoutTower).from_pretrained(
         setup.folder,
         config=setup.network,
         local_files_only=True,
@@ -115,13 +132,11 @@ def load_network(
         **options,
     )
     model, report = loaded
-    missing = [name for name in report["missing_keys"] if setup.own_tower or not name.startswith("model.vision_tower.")]
-    extra = [name for name in report["unexpected_keys"] if not re.search("|".join(HARMLESS), name)]
+    lost = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
+    if lost:
+        raise EngineError(f"{setup.folder.name} does not fit its network: {', '.join(map(str, lost[:3]))}.")
     if not setup.own_tower:
-        extra = [name for name in extra if not name.startswith("model.vision_tower.")]
         model.model.vision_tower = load_tower(setup, device, dtype)
-    if missing or extra:
-        raise EngineError(f"{setup.folder.name} does not fit its network: {', '.join([*missing, *extra][:6])}.")
     return model.eval()
 
 
