@@ -124,6 +124,8 @@ class _Run:
         self.path, self.captioner, self.options, self.settings = path, captioner, options, settings
         self.session = session
         self.captions: list[Caption] = []
+        self.published = options.sampling.published
+        """Published sampling goes on after a blank answer, as the published code does."""
         self.broken = False
         """True when the video couldn't be read to its end."""
         earlier = session.earlier if session else []
@@ -136,7 +138,8 @@ class _Run:
         if not (yield from steps):
             return
         if self.options.summarize and self.options.mode == "sliding":
-            if not (yield from summarize(self.captions, self.captioner, self.options.generation, self._keep_picture)):
+            how, keep = self.options.generation, self._keep_picture
+            if not (yield from summarize(self.captions, self.captioner, how, keep, blank_is_fine=self.published)):
                 return
         elif self.options.summarize and self.captions:
             # One text about the whole video is a summary already; nothing is written twice.
@@ -193,12 +196,12 @@ class _Run:
     ) -> Generator[Event, None, bool]:
         index = len(self.captions)
         stored = self.earlier.get(index)
-        if stored and (stored.start, stored.end) == (before.time, after.time) and stored.text.strip():
+        if stored and (stored.start, stored.end) == (before.time, after.time):
             self.captions.append(stored)
             yield Captioned(stored, from_store=True)
             return True
         what = f"caption {index + 1}"
-        result = yield from attempt(make, what, index, before.time, after.time)
+        result = yield from attempt(make, what, index, (before.time, after.time), blank_is_fine=self.published)
         if result is None:
             return False
         text, trace = result

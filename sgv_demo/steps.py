@@ -48,12 +48,20 @@ def trace_mark(trace: Trace, picture: str | None = None) -> TraceMark:
 
 
 def attempt(
-    make: Callable[[], Generation], what: str, index: int | None, start: float = 0.0, end: float = 0.0
+    make: Callable[[], Generation],
+    what: str,
+    index: int | None,
+    span: tuple[float, float] = (0.0, 0.0),
+    *,
+    blank_is_fine: bool = False,
 ) -> Generator[Event, None, tuple[str, Trace] | None]:
-    """Runs one generation; yields its deltas and, when it fails or stays blank, one `Failed`."""
+    """Runs one generation; yields its deltas and, when it fails or stays blank, one `Failed`.
+
+    `blank_is_fine` goes on after a blank answer, with a note, as the published code does without one.
+    """
     step = "summary" if index is None else index
     try:
-        text, trace = yield from drain(make(), lambda piece: Delta(step, piece, start, end))
+        text, trace = yield from drain(make(), lambda piece: Delta(step, piece, *span))
     except SgvError as error:
         yield Failed(Failure(what, str(error), index))
         return None
@@ -63,8 +71,10 @@ def attempt(
         yield Failed(Failure(what, f"The engine failed at {what} for an unforeseen reason (logged); retry it.", index))
         return None
     if not text.strip():
-        yield Failed(Failure(what, f"The engine's answer for {what} came back blank; retry it.", index))
-        return None
+        if not blank_is_fine:
+            yield Failed(Failure(what, f"The engine's answer for {what} came back blank; retry it.", index))
+            return None
+        yield Noted(f"The engine's answer for {what} came back blank.")
     return text, trace
 
 
@@ -89,6 +99,8 @@ def summarize(
     captioner: Captioner,
     options: GenerationOptions,
     keep_picture: Callable[[Trace, Literal["summary"]], str | None] | None = None,
+    *,
+    blank_is_fine: bool = False,
 ) -> Generator[Event, None, bool]:
     """A summary of captions; in levels when they don't fit the engine's context, and then it says so.
 
@@ -117,7 +129,8 @@ def summarize(
             shorter.append(Caption(number - 1, first.start, last.end, result[0], stated_time=first.stated_time))
         captions = shorter
         segments = list(_segments(captions, captioner))
-    result = yield from attempt(partial(captioner.summarize, captions, options), "the summary", None)
+    make = partial(captioner.summarize, captions, options)
+    result = yield from attempt(make, "the summary", None, blank_is_fine=blank_is_fine)
     if result is None:
         return False
     text, trace = result

@@ -148,6 +148,14 @@ def test_a_step_that_goes_wrong_keeps_the_earlier_ones_and_is_retried_from_there
     assert fold(again).finished
 
 
+def test_published_sampling_goes_on_after_a_blank_answer_and_says_so(clip: Path, settings: Settings) -> None:
+    options = AnalysisOptions(SamplingOptions(keep_all=True, published=True, measure=False))
+    state = fold(analyze(clip, ScriptedCaptioner(Script(blank={"difference"})), options, settings), options)
+    assert [bool(c.text) for c in state.captions] == [True, False, False, False]
+    assert state.finished
+    assert sum("came back blank" in note for note in state.notes) == 3
+
+
 def test_an_unforeseen_error_of_an_engine_is_a_failed_step(clip: Path, settings: Settings) -> None:
     class Broken(ScriptedCaptioner):
         def difference(self, *args, **kwargs):
