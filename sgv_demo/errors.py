@@ -23,3 +23,7 @@ class SettingsError(SgvError):
 
 class StoreError(SgvError):
     """A result can't be written to disk or read back."""
+
+
+class DatasetError(SgvError):
+    """A file of annotations can't be opened or holds none."""

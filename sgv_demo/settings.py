@@ -67,6 +67,12 @@ class Settings:
     """Where results are kept."""
     store_megabytes: int = 2048
     """Most that results may take on disk; the oldest go first."""
+    permalinks: bool = True
+    """Whether a visitor may make a link that opens a result for whoever has it."""
+    dataset: str = ""
+    """A file of annotations (JSONL) that the page offers; empty: visitors upload one."""
+    videos_dir: str = ""
+    """Folder with the videos of annotation files; empty: none are played."""
     state_minutes: int = 120
     """How long an idle visitor's state is kept in memory."""
     cache_megabytes: int = 2048

@@ -13,11 +13,12 @@ import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, reduce
 from pathlib import Path
 from typing import IO
@@ -26,13 +27,16 @@ import numpy as np
 from PIL import Image
 
 from sgv_demo import __version__
+from sgv_demo import review as reviews
 from sgv_demo.errors import StoreError
-from sgv_demo.record import event_from_line, event_to_line
+from sgv_demo.record import event_from_line, event_to_line, from_record, to_record
+from sgv_demo.review import NONE, Review
 from sgv_demo.types import Analysis, AnalysisOptions, EngineInfo, Event, Picture
 
 log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[0-9a-f]{40}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _IN_USE_SECONDS = 600.0
 
 
@@ -60,6 +64,8 @@ class Store:
     def __init__(self, root: Path, megabytes: int) -> None:
         """`root` is made when needed; `megabytes` caps all results together."""
         self.root = root / "results"
+        self.links = root / "links"
+        """Beside the results, whose files the page serves: who has one link must not find the others."""
         self.megabytes = megabytes
 
     def folder(self, key: str) -> Path:
@@ -87,8 +93,105 @@ class Store:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         return [event for event in map(event_from_line, lines) if event is not None]
 
+    def remember(self, analysis: Analysis, review: Review = NONE) -> None:
+        """Writes a result as a whole, with what was said about it, so that its key alone opens it again.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        folder = self.folder(analysis.key)
+        record = {**to_record(analysis), "review": reviews.to_record(review)}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
+                json.dump(record, part, ensure_ascii=False)
+            os.replace(part.name, folder / "result.json")
+        except OSError as error:
+            raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
+
+    def recall(self, key: str) -> tuple[Analysis, Review] | None:
+        """What `remember` wrote, or None when there is nothing (any more).
+
+        Raises:
+            StoreError: `key` is no key, or its file is damaged.
+        """
+        try:
+            record = json.loads((self.folder(key) / "result.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError("This stored result can't be read any more; run the video again.") from error
+        return replace(from_record(record), key=key), reviews.from_record(record.get("review"))
+
+    def keep_video(self, key: str, path: Path) -> None:
+        """Keeps a video beside its result, without taking the space twice where the disk can link.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        target = self.folder(key) / f"video{path.suffix.lower()}"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                try:
+                    os.link(path, target)
+                except OSError:  # another disk, or one without links
+                    shutil.copyfile(path, target)
+        except OSError as error:
+            raise StoreError(f"The video can't be kept ({error.strerror}); free some disk space.") from error
+
+    def video(self, key: str) -> Path | None:
+        """The video kept beside a result, or None."""
+        return next(iter(sorted(self.folder(key).glob("video.*"))), None)
+
+    def link(self, key: str) -> str:
+        """The permalink token of a result; made when it has none. 128 bits of chance, nothing of the video in it.
+
+        Raises:
+            StoreError: there is no such result, or the disk isn't writable.
+        """
+        folder = self.folder(key)
+        if not folder.is_dir():
+            raise StoreError("This result was deleted; run the video again to share it.")
+        try:
+            if (token := self._token(folder)) is not None:
+                return token
+            token = secrets.token_urlsafe(16)
+            self.links.mkdir(parents=True, exist_ok=True)
+            (self.links / token).write_text(key, encoding="ascii")
+            (folder / "link").write_text(token, encoding="ascii")
+        except OSError as error:
+            raise StoreError(f"The link can't be stored ({error.strerror}); free some disk space.") from error
+        return token
+
+    def linked(self, token: str) -> str | None:
+        """The key behind a permalink token, or None when there is no such link (any more)."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        path = self.links / token
+        if not path.is_file():
+            return None
+        key = path.read_text(encoding="ascii").strip()
+        if self.folder(key).is_dir():
+            return key
+        path.unlink(missing_ok=True)
+        return None
+
+    def unlink(self, key: str) -> None:
+        """Takes a result's permalink back; whoever has it finds nothing from now on."""
+        folder = self.folder(key)
+        if (token := self._token(folder)) is not None:
+            (self.links / token).unlink(missing_ok=True)
+            (folder / "link").unlink(missing_ok=True)
+
+    def _token(self, folder: Path) -> str | None:
+        path = folder / "link"
+        token = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+        return token if _TOKEN.fullmatch(token) else None
+
     def delete(self, key: str) -> None:
-        """Removes a result and its pictures for good."""
+        """Removes a result, its pictures, its kept video and its permalink for good."""
+        self.unlink(key)
         shutil.rmtree(self.folder(key), ignore_errors=True)
 
     def session(self, key: str) -> Session:
@@ -119,7 +222,7 @@ class Store:
             if total <= self.megabytes * 1_000_000:
                 break
             if folder.name != keep and time.time() - newest > _IN_USE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+                self.delete(folder.name) if _KEY.fullmatch(folder.name) else shutil.rmtree(folder, ignore_errors=True)
                 total, deleted = total - size, deleted + 1
         return deleted
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, write_json
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
-from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, SamplingOptions
+from sgv_demo.thumbnails import Pictures
+from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, Kept, SamplingOptions
 
 
 def settings_for(args: Namespace) -> Settings:
@@ -98,10 +99,10 @@ def keyframes(args: Namespace) -> None:
 
 def caption(args: Namespace) -> None:
     """Captions a video; texts stream to standard output unless JSON goes there."""
-    from sgv_demo import exports
     from sgv_demo.engines.registry import load_captioner
-    from sgv_demo.pipeline import analyze, fitted
+    from sgv_demo.pipeline import analyze, fitted, result_key
     from sgv_demo.store import Store
+    from sgv_demo.thumbnails import small, stored
 
     settings = settings_for(args)
     captioner = load_captioner(settings, progress=loading)
@@ -111,18 +112,21 @@ def caption(args: Namespace) -> None:
     start = Analysis(captioner.info, options)
     events = analyze(args.video, captioner, options, settings, store=store)
     analysis = start
+    pictures: dict[int, bytes] = {}
     try:
         for event in events:
             analysis = analysis.apply(event)
+            if args.html and isinstance(event, Kept) and event.frame is not None:
+                pictures[event.mark.index] = small(event.frame.image)
             terminal.show(event, analysis)
     finally:
         terminal.end()
         events.close()
         if analysis.captions:
-            write_json(json_for(analysis), args.json)
-            _write(args.vtt, exports.to_vtt(analysis))
-            _write(args.srt, exports.to_srt(analysis))
-            _write(args.markdown, exports.to_markdown(analysis))
+            if args.html and store and not pictures:
+                key = result_key(args.video, captioner.info, options, settings)
+                pictures = stored(store.folder(key), analysis.keyframes)
+            _save(analysis, pictures, args)
 
 
 def summarize(args: Namespace) -> None:
@@ -211,9 +215,19 @@ def serve(args: Namespace) -> None:
     run(settings_for(args))
 
 
-def _write(path: Path | None, text: str) -> None:
-    if path is not None:
-        path.write_text(text, encoding="utf-8")
+def _save(analysis: Analysis, pictures: Pictures, args: Namespace) -> None:
+    """Every file that was asked for; a dataset file is added to, the others are replaced."""
+    from sgv_demo.dataset_record import append
+    from sgv_demo.formats import FORMATS
+    from sgv_demo.review import NONE
+
+    write_json(json_for(analysis), args.json)
+    if args.dataset:
+        append(args.dataset, analysis)
+    for form in FORMATS:
+        path = None if form.name in ("json", "dataset") else getattr(args, form.name)
+        if path is not None:
+            path.write_text(form.make(analysis, NONE, pictures), encoding="utf-8", newline="")
 
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {

@@ -108,8 +108,10 @@ def _caption(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beams", type=_positive(int), default=1, metavar="N", help="3 is the published decoding")
     _sampling(parser)
     _json(parser)
-    for kind in ("vtt", "srt", "markdown"):
+    for kind in ("vtt", "srt", "markdown", "csv"):
         parser.add_argument(f"--{kind}", type=Path, metavar="PATH")
+    parser.add_argument("--html", type=Path, metavar="PATH", help="a report in one file, its pictures inside")
+    parser.add_argument("--dataset", type=Path, metavar="PATH", help="append a record in the dataset's schema (JSONL)")
     parser.add_argument("--resume", action="store_true", help="keep the result on disk and go on with an earlier one")
 
 

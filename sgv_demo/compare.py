@@ -1,0 +1,128 @@
+"""Two results of one video side by side: aligned in time, differences in wording marked. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal, TypeAlias
+
+from sgv_demo.types import Analysis, Caption
+
+_WORDS = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])\s*|\s+")
+_MOST_WORDS = 1500
+"""Of texts longer than this only whole-text equality is told: difflib's time grows with the square of the length."""
+
+Piece: TypeAlias = tuple[Literal["same", "only"], str]
+"""A stretch of text and whether the other side has it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stretch of time in which the two results can be read next to each other."""
+
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds; equal to `start` for a first keyframe's caption."""
+    left: tuple[Caption, ...]
+    right: tuple[Caption, ...]
+
+
+def align(left: Sequence[Caption], right: Sequence[Caption]) -> list[Row]:
+    """Rows in order of time; each caption is in exactly one row.
+
+    Captions whose spans overlap share a row, also through a third one. Spans that only touch don't overlap; captions
+    of single moments (start == end) pair up when they are less than half a second apart.
+    """
+    tagged = sorted(
+        [(c.start, c.end, 0, c) for c in left] + [(c.start, c.end, 1, c) for c in right], key=lambda t: t[:3]
+    )
+    groups: list[list[tuple[int, Caption]]] = []
+    reach, moment = float("-inf"), True
+    for start, end, side, caption in tagged:
+        point = end <= start
+        joins = bool(groups) and (
+            (point and moment and start - reach < 0.5) or (not point and not moment and start < reach - 1e-6)
+        )
+        if joins:
+            groups[-1].append((side, caption))
+            reach = max(reach, end)
+        else:
+            groups.append([(side, caption)])
+            reach, moment = end, point
+    return [_row(group) for group in groups]
+
+
+def _row(group: Sequence[tuple[int, Caption]]) -> Row:
+    captions = [c for _, c in group]
+    return Row(
+        min(c.start for c in captions),
+        max(c.end for c in captions),
+        tuple(c for side, c in group if side == 0),
+        tuple(c for side, c in group if side == 1),
+    )
+
+
+def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
+    """Each text in pieces, words that the other one lacks marked "only"; joined, the pieces are the text again."""
+    a, b = _WORDS.findall(left), _WORDS.findall(right)
+    if not left or not right or max(len(a), len(b)) > _MOST_WORDS:
+        kind: Literal["same", "only"] = "same" if left == right else "only"
+        return ([(kind, left)] if left else []), ([(kind, right)] if right else [])
+    matcher = SequenceMatcher(None, [w.strip().casefold() for w in a], [w.strip().casefold() for w in b], False)
+    one: list[Piece] = []
+    two: list[Piece] = []
+    for tag, a1, a2, b1, b2 in matcher.get_opcodes():
+        shared: Literal["same", "only"] = "same" if tag == "equal" else "only"
+        if a2 > a1:
+            one.append((shared, "".join(a[a1:a2])))
+        if b2 > b1:
+            two.append((shared, "".join(b[b1:b2])))
+    return one, two
+
+
+def likeness(left: str, right: str) -> float:
+    """Share of words in common, in order: 0 to 1 (difflib's ratio over words)."""
+    words = re.compile(r"\w+")
+    a, b = words.findall(left.casefold())[:_MOST_WORDS], words.findall(right.casefold())[:_MOST_WORDS]
+    return SequenceMatcher(None, a, b, autojunk=False).ratio() if a or b else 1.0
+
+
+def what_differs(left: Analysis, right: Analysis) -> list[str]:
+    """In words: engine, quantization, mode and settings that aren't the same; empty when all are."""
+    pairs: list[tuple[str, object, object]] = [
+        ("engine", left.engine.label, right.engine.label),
+        ("model", left.engine.model, right.engine.model),
+        ("quantization", left.engine.quantization, right.engine.quantization),
+        ("mode", left.options.mode, right.options.mode),
+        ("beams", left.options.generation.beams, right.options.generation.beams),
+        ("longest caption", left.options.generation.max_new_tokens, right.options.generation.max_new_tokens),
+    ]
+    a, b = left.options.sampling, right.options.sampling
+    names = {
+        "every": "a sample every (s)",
+        "similarity": "similarity by",
+        "threshold": "threshold",
+        "start": "from (s)",
+        "end": "to (s)",
+        "maximum": "keyframes at most",
+        "keep_all": "every sample kept",
+        "published": "published sampling",
+        "read_text": "text read",
+    }
+    pairs += [(label, getattr(a, name), getattr(b, name)) for name, label in names.items()]
+    return [f"{label}: {_said(one)} ↔ {_said(two)}" for label, one, two in pairs if one != two]
+
+
+def _said(value: object) -> str:
+    match value:
+        case None | "":
+            return "default"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)

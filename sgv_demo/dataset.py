@@ -1,0 +1,318 @@
+"""ShareGPT4Video's annotation files: one JSON record a line, opened by an index, read one record at a time.
+
+Fields of a record, as published: `video_id`, `video_path`, `zip_folder`, `captions` = [{"idx": "1", "content": …}, …]
+where idx "-1" is the whole video's caption, and sometimes `timestamp` and `keyframe`. Everything else is kept as it
+is. A file comes from anybody: lines that are no record are counted, never trusted and never fatal.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import random
+import re
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from sgv_demo.errors import DatasetError
+
+WHOLE = "-1"
+"""The idx of the whole video's caption."""
+LONGEST_LINE = 16_000_000
+"""Bytes of one record at most; a longer line is skipped."""
+
+_QUERY = re.compile(r'"([^"]+)"|(\S+)')
+_PROGRESS_BYTES = 4_000_000
+
+Progress = Callable[[float], None]
+"""Takes the share of the file that is indexed, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of a file."""
+
+    video_id: str
+    video_path: str
+    zip_folder: str
+    captions: tuple[tuple[str, str], ...]
+    """(idx, text) in the file's order, without the whole video's."""
+    summary: str = ""
+    """The whole video's caption."""
+    timestamp: tuple[float, ...] = ()
+    """Seconds; empty where the file has none, or none that can be read."""
+    keyframe: tuple[int, ...] = ()
+    """Numbers of the keyframes; empty where the file has none."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """The record's other fields."""
+
+    @property
+    def text(self) -> str:
+        """All captions, the whole video's first."""
+        return "\n".join([self.summary, *(text for _, text in self.captions)])
+
+    @property
+    def characters(self) -> int:
+        """Length of all captions together."""
+        return len(self.summary) + sum(len(text) for _, text in self.captions)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What was wrong with a file, in numbers."""
+
+    not_json: int = 0
+    """Lines that are no JSON."""
+    no_record: int = 0
+    """Lines that are JSON but hold no captions."""
+    too_long: int = 0
+    """Lines over `LONGEST_LINE`."""
+
+    @property
+    def lines(self) -> int:
+        """All lines left out."""
+        return self.not_json + self.no_record + self.too_long
+
+    def sentence(self) -> str:
+        """For the user; empty when nothing was wrong."""
+        parts = ((self.not_json, "no JSON"), (self.no_record, "without captions"), (self.too_long, "too long"))
+        said = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+        return f"{self.lines:,} line{'' if self.lines == 1 else 's'} left out ({said})." if said else ""
+
+
+def entry_from_record(record: object) -> Entry | None:
+    """A record's known fields, or None when it holds no caption; fields of a wrong type count as absent."""
+    if not isinstance(record, dict) or not isinstance(record.get("captions"), list):
+        return None
+    captions: list[tuple[str, str]] = []
+    summary = ""
+    for item in record["captions"]:
+        if not isinstance(item, dict) or not isinstance(item.get("content"), str):
+            continue
+        index = item.get("idx")
+        name = str(index) if isinstance(index, (str, int)) else ""
+        if name == WHOLE:
+            summary = item["content"]
+        else:
+            captions.append((name, item["content"]))
+    if not captions and not summary:
+        return None
+    known = {"video_id", "video_path", "zip_folder", "captions", "timestamp", "keyframe"}
+    return Entry(
+        video_id=_string(record.get("video_id")),
+        video_path=_string(record.get("video_path")),
+        zip_folder=_string(record.get("zip_folder")),
+        captions=tuple(captions),
+        summary=summary,
+        timestamp=_times(record.get("timestamp")),
+        keyframe=_numbers(record.get("keyframe")),
+        extra={name: value for name, value in record.items() if name not in known},
+    )
+
+
+def _string(value: object) -> str:
+    return str(value) if isinstance(value, (str, int)) else ""
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(v) is int for v in value):
+        return ()
+    return tuple(value)
+
+
+def _times(value: object) -> tuple[float, ...]:
+    """A list of seconds, or of "h:mm:ss.sss"; anything else is no list of times."""
+    if not isinstance(value, list):
+        return ()
+    times = [_seconds(v) for v in value]
+    return () if None in times else tuple(t for t in times if t is not None)
+
+
+def _seconds(value: object) -> float | None:
+    parts = value.split(":") if isinstance(value, str) else [value]
+    total = 0.0
+    for part in parts:
+        if isinstance(part, bool) or not isinstance(part, (str, int, float)):
+            return None
+        try:
+            total = total * 60 + float(part)
+        except (ValueError, OverflowError):
+            return None
+    return total if 0 <= total < 1e7 else None
+
+
+class Dataset:
+    """A file of records: an index in memory, the texts on disk. Use as a context manager, or call `close`.
+
+    Safe to read from several threads at once.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        """Reads the whole file once (about 100 MB a second) and remembers where each record is.
+
+        Raises:
+            DatasetError: the file can't be read, or no line of it is a record.
+        """
+        self.path = path
+        self._starts = array("Q")
+        self._sizes = array("I")
+        self._ends = array("Q")
+        self._characters = array("I")
+        self._folder_of = array("I")
+        self._folders: dict[str, int] = {}
+        try:
+            self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the index
+            self._file = path.open("rb")
+            self.trouble = self._index(path.stat().st_size, progress)
+        except OSError as error:
+            raise DatasetError(f"“{path.name}” can't be read ({error.strerror}); choose another file.") from error
+        if not self._starts:
+            self.close()
+            raise DatasetError(
+                f"“{path.name}” holds no annotations: no line is a JSON record with captions. "
+                "Give a JSONL file such as sharegpt4video_40k.jsonl."
+            )
+        self._records = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._text = mmap.mmap(self._words.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _index(self, size: int, progress: Progress | None) -> Trouble:
+        bad: Counter[str] = Counter()
+        told = 0
+        for start, line in _lines(self._file):
+            if progress and start - told > _PROGRESS_BYTES:
+                told = start
+                progress(start / size)
+            if line is None:
+                bad["too_long"] += 1
+            elif line.strip():
+                problem = self._add(start, line)
+                bad[problem] += 1 if problem else 0
+        self._words.flush()
+        if progress:
+            progress(1.0)
+        return Trouble(bad["not_json"], bad["no_record"], bad["too_long"])
+
+    def _add(self, start: int, line: bytes) -> str:
+        try:
+            entry = entry_from_record(json.loads(line.removeprefix(b"\xef\xbb\xbf")))
+        except (ValueError, RecursionError):
+            return "not_json"
+        if entry is None:
+            return "no_record"
+        words = f"{entry.video_id}\n{entry.text}".casefold().encode("utf-8", "replace")
+        self._words.write(words)
+        self._starts.append(start)
+        self._sizes.append(len(line))
+        self._ends.append((self._ends[-1] if self._ends else 0) + len(words))
+        self._characters.append(entry.characters)
+        self._folder_of.append(self._folders.setdefault(entry.zip_folder, len(self._folders)))
+        return ""
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, number: int) -> Entry:
+        """The record with a 0-based number.
+
+        Raises:
+            IndexError: there is none.
+            DatasetError: the file was changed on disk since it was indexed.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        start = self._starts[number]
+        try:
+            record = json.loads(self._records[start : start + self._sizes[number]].removeprefix(b"\xef\xbb\xbf"))
+        except ValueError as error:
+            raise DatasetError(f"“{self.path.name}” was changed since it was opened; open it again.") from error
+        entry = entry_from_record(record)
+        if entry is None:
+            raise DatasetError(f"“{self.path.name}” was changed since it was opened; open it again.")
+        return entry
+
+    def folders(self) -> list[tuple[str, int]]:
+        """(source folder, number of records), the fullest first."""
+        counts = Counter(self._folder_of)
+        named = [(name, counts[number]) for name, number in self._folders.items()]
+        return sorted(named, key=lambda row: (-row[1], row[0]))
+
+    def longest(self) -> int:
+        """Characters of the longest record's captions."""
+        return max(self._characters)
+
+    def search(
+        self, words: str = "", *, folder: str | None = None, shortest: int = 0, longest: int | None = None
+    ) -> list[int]:
+        """Numbers of the records that hold all the words, in the file's order.
+
+        Args:
+            words: whole words, any case; `pan*` finds words that begin so, "in quotes" finds a phrase. Words in
+                scripts without spaces are found anywhere.
+            folder: only records of this source folder.
+            shortest: characters of all captions together, at least.
+            longest: the same at most.
+        """
+        wanted = [_needle(a or b) for a, b in _QUERY.findall(words.casefold())]
+        source = None if folder is None else self._folders.get(folder, -1)
+        found: list[int] = []
+        for number, size in enumerate(self._characters):
+            if size < shortest or (longest is not None and size > longest):
+                continue
+            if source is not None and self._folder_of[number] != source:
+                continue
+            if not wanted or self._holds(number, wanted):
+                found.append(number)
+        return found
+
+    def _holds(self, number: int, wanted: list[tuple[bytes, re.Pattern[bytes] | None]]) -> bool:
+        text = self._text[self._ends[number - 1] if number else 0 : self._ends[number]]
+        return all(plain in text and (exact is None or exact.search(text) is not None) for plain, exact in wanted)
+
+    def anywhere(self, among: list[int] | None = None) -> int:
+        """The number of a random record, of all or of some."""
+        return random.choice(among) if among else random.randrange(len(self))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        for name in ("_records", "_text", "_file", "_words"):
+            if hasattr(self, name):
+                getattr(self, name).close()
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _needle(word: str) -> tuple[bytes, re.Pattern[bytes] | None]:
+    """What to look for in a record's bytes: the plain word, and where its letters are Latin its bounds."""
+    open_end = word.endswith("*") and len(word) > 1
+    plain = word[:-1] if open_end else word
+    data = plain.encode("utf-8", "replace")
+    if not plain.isascii():
+        return data, None
+    letter = rb"[\w\x80-\xff]"
+    before = rb"(?<!" + letter + rb")" if re.match(r"\w", plain) else b""
+    after = rb"(?!" + letter + rb")" if re.search(r"\w$", plain) and not open_end else b""
+    return data, re.compile(before + re.escape(data) + after)
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
+    """(offset, line) of each line; the line is None when it is too long."""
+    while True:
+        start = file.tell()
+        line = file.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) <= LONGEST_LINE or line.endswith(b"\n"):
+            yield start, line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE)
+        yield start, None

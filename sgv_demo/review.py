@@ -1,0 +1,252 @@
+"""What a person thinks of captions: rating, correction, note, flag; and questions where text and evidence disagree.
+
+A `Review` is an immutable value beside an `Analysis`: the engine's text is never overwritten. Nothing here is a
+verdict on a caption by the program; `questions` only asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from sgv_demo.types import Analysis, Caption, Evidence
+
+Rating: TypeAlias = Literal["accurate", "missing something", "made up", "wrong order"]
+RATINGS: tuple[Rating, ...] = get_args(Rating)
+"""In the order of the keys 1 to 4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was said about one caption."""
+
+    index: int
+    """The caption's index."""
+    rating: Rating | None = None
+    text: str | None = None
+    """The corrected text, or None while the engine's stands."""
+    note: str = ""
+    flagged: bool = False
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is said."""
+        return self.rating is None and self.text is None and not self.note and not self.flagged
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """All verdicts on one analysis, by caption index. Changed by `put` alone."""
+
+    verdicts: tuple[Verdict, ...] = ()
+
+    def of(self, index: int) -> Verdict:
+        """The verdict on a caption; a blank one when there is none."""
+        return next((v for v in self.verdicts if v.index == index), Verdict(index))
+
+    def put(self, verdict: Verdict) -> Review:
+        """The same with one verdict replaced; a blank one is taken out."""
+        others = [v for v in self.verdicts if v.index != verdict.index]
+        kept = others if verdict.blank else [*others, verdict]
+        return Review(tuple(sorted(kept, key=lambda v: v.index)))
+
+    def rate(self, index: int, rating: Rating) -> Review:
+        """Rates a caption; the same rating twice takes it back."""
+        verdict = self.of(index)
+        return self.put(replace(verdict, rating=None if verdict.rating == rating else rating))
+
+    def edit(self, caption: Caption, text: str) -> Review:
+        """Corrects a caption's text; blank text or the engine's own takes the correction back."""
+        cleaned = text.strip()
+        changed = cleaned if cleaned and cleaned != caption.text.strip() else None
+        return self.put(replace(self.of(caption.index), text=changed))
+
+    def remark(self, index: int, note: str) -> Review:
+        """Sets a caption's note."""
+        return self.put(replace(self.of(index), note=note.strip()))
+
+    def flag(self, index: int) -> Review:
+        """Flags a caption, or takes the flag away."""
+        verdict = self.of(index)
+        return self.put(replace(verdict, flagged=not verdict.flagged))
+
+    def edited(self, analysis: Analysis) -> Analysis:
+        """The analysis with corrected texts in place of the engine's."""
+        texts = {v.index: v.text for v in self.verdicts if v.text is not None}
+        captions = tuple(replace(c, text=texts.get(c.index, c.text)) for c in analysis.captions)
+        return replace(analysis, captions=captions)
+
+    def counts(self) -> dict[Rating, int]:
+        """How often each rating was given."""
+        return {rating: sum(v.rating == rating for v in self.verdicts) for rating in RATINGS}
+
+
+NONE = Review()
+"""Nothing said yet."""
+
+
+def to_record(review: Review) -> list[dict[str, Any]]:
+    """Plain JSON data."""
+    return [
+        {"index": v.index, "rating": v.rating, "text": v.text, "note": v.note, "flagged": v.flagged}
+        for v in review.verdicts
+    ]
+
+
+def from_record(data: object) -> Review:
+    """Inverse of `to_record`; entries of another shape are left out."""
+    review = NONE
+    for item in data if isinstance(data, list) else ():
+        if not isinstance(item, dict) or type(item.get("index")) is not int or item["index"] < 0:
+            continue
+        rating, text, note = item.get("rating"), item.get("text"), item.get("note")
+        review = review.put(
+            Verdict(
+                index=item["index"],
+                rating=cast(Rating, rating) if rating in RATINGS else None,
+                text=text if isinstance(text, str) and text.strip() else None,
+                note=note if isinstance(note, str) else "",
+                flagged=item.get("flagged") is True,
+            )
+        )
+    return review
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Ratings of one engine."""
+
+    engine: str
+    """Its label, with its quantization when it has one."""
+    captions: int
+    counts: dict[Rating, int]
+    edited: int
+    flagged: int
+
+    @property
+    def rated(self) -> int:
+        """Captions with a rating."""
+        return sum(self.counts.values())
+
+
+def tally(reviewed: Iterable[tuple[Analysis, Review]]) -> list[Tally]:
+    """Ratings by engine over any number of results, engines in order of appearance."""
+    rows: dict[str, Tally] = {}
+    for analysis, review in reviewed:
+        engine = analysis.engine
+        name = f"{engine.label}, {engine.quantization}" if engine.model else engine.label
+        row = rows.get(name) or Tally(name, 0, dict.fromkeys(RATINGS, 0), 0, 0)
+        given = review.counts()
+        rows[name] = Tally(
+            engine=name,
+            captions=row.captions + len(analysis.captions),
+            counts={rating: row.counts[rating] + given[rating] for rating in RATINGS},
+            edited=row.edited + sum(v.text is not None for v in review.verdicts),
+            flagged=row.flagged + sum(v.flagged for v in review.verdicts),
+        )
+    return list(rows.values())
+
+
+_CAMERA = r"(?:camera|shot|view|frame|scene|perspective)\b[^.;]{0,40}?"
+_CLAIMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (word, re.compile(pattern, re.IGNORECASE))
+    for word, pattern in (
+        ("pan left", r"\bpan(?:s|ned|ning)?\b(?: \w+){0,3}? (?:left|leftward|leftwards)\b"),
+        ("pan right", r"\bpan(?:s|ned|ning)?\b(?: \w+){0,3}? (?:right|rightward|rightwards)\b"),
+        ("tilt up", r"\btilt(?:s|ed|ing)?\b(?: \w+){0,3}? (?:up|upward|upwards)\b"),
+        ("tilt down", r"\btilt(?:s|ed|ing)?\b(?: \w+){0,3}? (?:down|downward|downwards)\b"),
+        ("zoom in", r"\bzoom(?:s|ed|ing)?[ -](?:\w+ )?in\b"),
+        ("zoom out", r"\bzoom(?:s|ed|ing)?[ -](?:\w+ )?out\b"),
+        (
+            "static",
+            _CAMERA + r"\b(?:static|still|stationary|fixed|unmoving)\b|\b(?:static|stationary|fixed) (?:camera|shot)\b",
+        ),
+    )
+)
+_DENIAL = re.compile(
+    r"\b(?:no|not|n't|never|without|rather than|instead of|stops?|neither|isn't|doesn't)\b[^.;,]*$", re.I
+)
+_CUT = re.compile(r"\b(?:cuts? to|(?:hard|abrupt|sharp) cut|scene cuts?)\b", re.IGNORECASE)
+_OPPOSITE = {
+    "pan left": "pan right",
+    "pan right": "pan left",
+    "tilt up": "tilt down",
+    "tilt down": "tilt up",
+    "zoom in": "zoom out",
+    "zoom out": "zoom in",
+}
+_QUOTED = re.compile(r"“([^”]{2,80})”|\"([^\"]{2,80})\"|「([^」]{2,80})」")
+
+
+def questions(caption: Caption, text: str | None = None) -> list[str]:
+    """Where a caption's words and what was measured don't agree, each put as a question.
+
+    Args:
+        caption: with its evidence; without any there is nothing to ask.
+        text: the corrected text, where there is one.
+
+    Returns:
+        Sentences that end in a question mark; empty when nothing disagrees or nothing could be measured.
+    """
+    words = caption.text if text is None else text
+    asked: list[str] = []
+    if caption.evidence is not None:
+        asked += _camera_questions(words, caption.evidence)
+        if "cut" not in caption.evidence.camera and not caption.evidence.cuts and _said(_CUT, words):
+            asked.append("The text speaks of a cut, but none was measured here. Is there one?")
+    return asked + _text_questions(words, caption)
+
+
+def _claimed(words: str) -> list[str]:
+    found = []
+    for word, pattern in _CLAIMS:
+        if _said(pattern, words):
+            found.append(word)
+    return found
+
+
+def _said(pattern: re.Pattern[str], words: str) -> bool:
+    """Whether the pattern is in the text and not denied in the same clause, as in "does not pan left"."""
+    return any(
+        not _DENIAL.search(words[max(0, match.start() - 60) : match.end()].rpartition(" ")[0])
+        for match in pattern.finditer(words)
+    )
+
+
+def _camera_questions(words: str, evidence: Evidence) -> list[str]:
+    measured = [w for w in evidence.camera if w not in ("unknown", "cut")]
+    if not measured or "unknown" in evidence.camera or "cut" in evidence.camera:
+        return []
+    said, asked = _claimed(words), []
+    shown = ", then ".join(measured)
+    for word in said:
+        if word == "static" and measured != ["static"] and len(said) == 1:
+            asked.append(f"The text calls the camera static, but “{shown}” was measured. Which is right?")
+        elif word != "static" and word not in measured:
+            if _OPPOSITE[word] in measured:
+                asked.append(f"The text says “{word}”, but “{_OPPOSITE[word]}” was measured. Which is right?")
+            elif measured == ["static"]:
+                asked.append(f"The text says “{word}”, but the camera was measured as static. Does it move?")
+    return asked
+
+
+def _text_questions(words: str, caption: Caption) -> list[str]:
+    """Only where text was read at all: nothing read may mean that reading was off."""
+    read = [*(caption.look.text if caption.look else ())]
+    if caption.evidence:
+        read += [*caption.evidence.text_appeared, *caption.evidence.text_gone]
+    if not read:
+        return []
+    everything = _squeezed("".join(read))
+    quotes = ["".join(groups).strip() for groups in _QUOTED.findall(words)]
+    return [
+        f"The text quotes “{quote}”, which wasn't read in the picture. Is it there?"
+        for quote in dict.fromkeys(quotes)
+        if _squeezed(quote) and _squeezed(quote) not in everything
+    ]
+
+
+def _squeezed(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())

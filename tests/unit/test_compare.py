@@ -1,0 +1,97 @@
+"""Alignment loses nothing; differences put together are the texts again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sgv_demo.compare import align, differences, likeness, what_differs
+from sgv_demo.types import AnalysisOptions, Caption, GenerationOptions, SamplingOptions
+from tests.unit.samples import analysis
+
+
+def _captions(*spans: tuple[float, float]) -> list[Caption]:
+    return [Caption(i, a, b, f"{a} to {b}") for i, (a, b) in enumerate(spans)]
+
+
+def test_the_same_spans_pair_up() -> None:
+    both = _captions((0, 0), (0, 2), (2, 4))
+    rows = align(both, both)
+    assert [(row.start, row.end) for row in rows] == [(0, 0), (0, 2), (2, 4)]
+    assert all(row.left == row.right and len(row.left) == 1 for row in rows)
+
+
+def test_sliding_against_fast() -> None:
+    rows = align(_captions((0, 0), (0, 2), (2, 4)), _captions((0, 4)))
+    assert [(len(r.left), len(r.right)) for r in rows] == [(1, 0), (2, 1)]
+    assert (rows[1].start, rows[1].end) == (0, 4)
+
+
+def test_different_steps_share_a_row_only_where_they_overlap() -> None:
+    rows = align(_captions((0, 2), (2, 4), (4, 6)), _captions((0, 4), (4, 6)))
+    assert [(len(r.left), len(r.right)) for r in rows] == [(2, 1), (1, 1)]
+
+
+def test_a_gap_on_one_side() -> None:
+    rows = align(_captions((0, 2), (8, 9)), _captions((0, 2)))
+    assert [(len(r.left), len(r.right)) for r in rows] == [(1, 1), (1, 0)]
+
+
+def test_every_caption_is_in_exactly_one_row() -> None:
+    left, right = _captions((0, 0), (0, 3), (3, 3.5), (3.5, 9)), _captions((0.2, 0.2), (0.2, 1), (1, 7), (8, 20))
+    rows = align(left, right)
+    assert [c for row in rows for c in row.left] == left
+    assert [c for row in rows for c in row.right] == right
+    assert align([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("The camera pans left.", "The camera slowly pans right."),
+        ("  spaces\n\nand lines ", "spaces and  lines"),
+        ("", "only right"),
+        ("镜头向左", "镜头向右"),
+        ("a_b don’t <b>", "a_b do <i>"),
+    ],
+)
+def test_pieces_put_together_are_the_texts(left: str, right: str) -> None:
+    one, two = differences(left, right)
+    assert "".join(text for _, text in one) == left
+    assert "".join(text for _, text in two) == right
+
+
+def test_only_what_differs_is_marked() -> None:
+    one, two = differences("The camera pans left.", "the camera slowly pans right.")
+    assert [text.strip() for kind, text in one if kind == "only"] == ["left"]
+    assert [text.strip() for kind, text in two if kind == "only"] == ["slowly", "right"]
+    assert differences("Same words.", "Same words.") == ([("same", "Same words.")], [("same", "Same words.")])
+
+
+def test_a_very_long_text_is_not_diffed_word_by_word() -> None:
+    long = "word " * 50_000
+    assert differences(long, long + "end") == ([("only", long)], [("only", long + "end")])
+
+
+def test_likeness() -> None:
+    assert likeness("A red car.", "a RED car!") == 1.0
+    assert likeness("a red car", "one blue boat") == 0.0
+    assert likeness("", "") == 1.0
+
+
+def test_what_differs_names_settings_and_engines() -> None:
+    left = analysis()
+    assert what_differs(left, left) == []
+    other = replace(
+        left,
+        engine=replace(left.engine, quantization="int8"),
+        options=AnalysisOptions(SamplingOptions(every=1.0, keep_all=True), "fast", GenerationOptions(beams=3)),
+    )
+    said = what_differs(left, other)
+    assert "quantization: nf4 ↔ int8" in said
+    assert "mode: sliding ↔ fast" in said
+    assert "beams: 1 ↔ 3" in said
+    assert "a sample every (s): 2 ↔ 1" in said
+    assert "every sample kept: no ↔ yes" in said
+    assert len(said) == 5

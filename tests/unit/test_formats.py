@@ -1,0 +1,146 @@
+"""Report, spreadsheet and the table of formats: complete, self-contained, safe to open."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sgv_demo import record, review
+from sgv_demo.formats import BY_NAME, FORMATS
+from sgv_demo.report import to_html
+from sgv_demo.review import NONE
+from sgv_demo.spreadsheet import to_csv
+from sgv_demo.thumbnails import small, stored
+from sgv_demo.types import Caption, KeyframeMark, TraceMark
+from tests.unit.samples import analysis
+
+REVIEW = (
+    NONE.rate(0, "accurate").rate(1, "made up").flag(1).remark(1, "<b>really</b>?")
+    .edit(analysis().captions[1], "The camera pans left & a <sign> shows.")
+)  # fmt: skip
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def _tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = _Tags()
+    parser.feed(text)
+    assert parser.open == []
+    return parser.seen
+
+
+def _jpeg() -> bytes:
+    return small(np.full((90, 160, 3), 128, np.uint8))
+
+
+def test_the_report_says_everything() -> None:
+    text = to_html(analysis(), REVIEW, {0: _jpeg(), 1: _jpeg(), 2: _jpeg()})
+    assert text.count("data:image/jpeg;base64,") == 3
+    for said in (
+        "Scripted, for tests", "tiny", "nf4", "bfloat16", "every 2 s", "A street; a sign appears.", "A street at noon.",
+        "cut at 0:01", "pan right", "12 % brighter", "made up", "⚑ flagged", "<ins>left</ins>", "<del>right</del>",
+        "90 tokens in, 7 out", "3 damaged pictures were skipped.", "1 edited", "2 of 3 captions rated",
+        "but “pan right” was measured",
+    ):  # fmt: skip
+        assert said in text or said in re.sub(r" (?=</(ins|del)>)", "", text), said
+    assert '<pre dir="auto">ask</pre>' in text
+
+
+def test_the_report_holds_nothing_remote_and_nothing_that_runs() -> None:
+    hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>\x00'
+    captions = (Caption(0, 0.0, 0.0, hostile, trace=TraceMark(hostile, 1, 1, 1.0, note=hostile)),)
+    result = analysis(captions=captions, summary=hostile, notes=(hostile,))
+    text = to_html(result, NONE.remark(0, hostile).edit(captions[0], hostile + "!"))
+    tags = _tags(text)
+    assert not {"script", "link", "iframe", "object", "a"} & {tag for tag, _ in tags}
+    allowed = {"class", "style", "content", "dir", "lang", "charset", "name", "http-equiv", "scope", "aria-label"}
+    assert all(name in allowed for _, attrs in tags for name in attrs)
+    assert "default-src 'none'" in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "\x00" not in text
+    assert "/home" not in text
+
+
+def test_pictures_of_the_report_are_the_pictures_given() -> None:
+    picture = _jpeg()
+    text = to_html(analysis(), NONE, {1: picture})
+    (found,) = re.findall(r"base64,([^\"]+)", text)
+    assert base64.b64decode(found) == picture
+    assert _tags(to_html(analysis(), NONE))
+
+
+def test_a_fast_result_shows_a_strip() -> None:
+    from sgv_demo.types import AnalysisOptions
+
+    fast = analysis(options=AnalysisOptions(mode="fast"), captions=(Caption(0, 0.0, 4.0, "All of it."),))
+    assert to_html(fast, NONE, {0: _jpeg(), 2: _jpeg()}).count("<img") == 2
+
+
+def test_csv_has_a_row_for_each_caption() -> None:
+    text = to_csv(analysis(), REVIEW)
+    assert text.startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text[1:], newline="")))
+    assert [row["caption"] for row in rows] == ["1", "2", "3"]
+    assert rows[1]["text"] == "The camera pans left & a <sign> shows."
+    assert rows[1]["text_before_edit"] == "The camera pans right & a <sign> shows."
+    assert (rows[1]["rating"], rows[1]["flagged"], rows[1]["camera"]) == ("made up", "yes", "pan right")
+    assert rows[2]["text"] == "Line one\n\nline two --> end"
+    assert rows[0]["engine"] == "Scripted, for tests"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_a_text_is_no_formula(start: str) -> None:
+    rows = list(csv.reader(io.StringIO(to_csv(analysis(captions=(Caption(0, 0, 0, f"{start}1+1"),))), newline="")))
+    assert rows[1][3] == f"'{start}1+1"
+
+
+def test_every_format_makes_a_text_and_edits_are_in_it() -> None:
+    assert len({form.suffix for form in FORMATS}) == len(FORMATS)
+    for form in FORMATS:
+        text = form.make(analysis(), REVIEW, {})
+        assert "pans left" in re.sub(r"</?(ins|del)>", "", text), form.name
+
+
+def test_json_carries_the_review_and_reads_back() -> None:
+    data = json.loads(BY_NAME["json"].make(analysis(), REVIEW, {}))
+    assert review.from_record(data["review"]) == REVIEW
+    assert record.from_record(data).captions == analysis().captions
+    assert "review" not in json.loads(BY_NAME["json"].make(analysis(), NONE, {}))
+
+
+def test_stored_pictures_are_read_small_and_only_from_the_result(tmp_path: Path) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "result"
+    (folder / "keyframes").mkdir(parents=True)
+    Image.new("RGB", (1280, 720)).save(folder / "keyframes" / "0000.jpg")
+    Image.new("RGB", (64, 64)).save(tmp_path / "secret.jpg")
+    (folder / "keyframes" / "0002.jpg").write_bytes(b"no picture")
+    names = ("keyframes/0000.jpg", "../secret.jpg", "keyframes/0002.jpg", "keyframes/0003.jpg", None)
+    marks = [KeyframeMark(i, float(i), None, float(i), None, name) for i, name in enumerate(names)]
+    found = stored(folder, marks)
+    assert list(found) == [0]
+    with Image.open(io.BytesIO(found[0])) as image:
+        assert image.size == (480, 270)

@@ -1,0 +1,121 @@
+"""Results that open by key or permalink, and are gone when deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sgv_demo.errors import SettingsError, StoreError
+from sgv_demo.review import NONE
+from sgv_demo.settings import Settings
+from sgv_demo.store import Store
+from tests.unit.samples import analysis
+
+KEY = "ab" * 20
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path, 100)
+
+
+def test_a_remembered_result_opens_by_its_key(store: Store) -> None:
+    review = NONE.rate(1, "made up")
+    store.remember(analysis(key=KEY), review)
+    found = store.recall(KEY)
+    assert found is not None
+    result, said = found
+    assert said == review
+    assert (result.captions, result.engine, result.options, result.key) == (
+        analysis().captions, analysis().engine, analysis().options, KEY,
+    )  # fmt: skip
+    assert result.video
+    assert result.video.path == Path("my *clip*.mp4")
+    store.remember(analysis(key=KEY), NONE)
+    assert store.recall(KEY) == (result, NONE)
+
+
+def test_nothing_is_recalled_of_what_is_not_there(store: Store) -> None:
+    assert store.recall(KEY) is None
+    with pytest.raises(StoreError):
+        store.recall("../secret")
+    store.remember(analysis(key=KEY))
+    (store.folder(KEY) / "result.json").write_text("{")
+    with pytest.raises(StoreError, match="can't be read any more"):
+        store.recall(KEY)
+
+
+def test_a_permalink_leads_to_its_result_and_tells_nothing(store: Store) -> None:
+    store.remember(analysis(key=KEY))
+    token = store.link(KEY)
+    assert len(token) == 22
+    assert store.link(KEY) == token
+    assert store.linked(token) == KEY
+    assert KEY[:6] not in token
+    other = "cd" * 20
+    store.remember(analysis(key=other))
+    assert store.link(other) != token
+
+
+def test_links_are_not_among_the_served_files(store: Store) -> None:
+    store.remember(analysis(key=KEY))
+    store.link(KEY)
+    assert not store.links.is_relative_to(store.root)
+
+
+@pytest.mark.parametrize("token", ["", "x", "../../etc/passwd", "a" * 22, "a" * 23, "ä" * 22, "../" + "a" * 19])
+def test_a_wrong_token_leads_nowhere(store: Store, token: str) -> None:
+    store.remember(analysis(key=KEY))
+    store.link(KEY)
+    assert store.linked(token) is None
+
+
+def test_a_link_taken_back_leads_nowhere_and_the_result_stays(store: Store) -> None:
+    store.remember(analysis(key=KEY))
+    token = store.link(KEY)
+    store.unlink(KEY)
+    assert store.linked(token) is None
+    assert store.recall(KEY) is not None
+    assert store.link(KEY) != token
+
+
+def test_deletion_really_deletes(store: Store, tmp_path: Path) -> None:
+    video = tmp_path / "upload.MP4"
+    video.write_bytes(b"movie")
+    store.remember(analysis(key=KEY))
+    token = store.link(KEY)
+    store.keep_video(KEY, video)
+    kept = store.video(KEY)
+    assert kept is not None
+    assert kept.read_bytes() == b"movie"
+    store.delete(KEY)
+    assert store.recall(KEY) is None
+    assert store.linked(token) is None
+    assert store.video(KEY) is None
+    assert [p for p in (tmp_path).rglob("*") if p.is_file()] == [video]
+
+
+def test_a_pruned_result_takes_its_link_along(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.remember(analysis(key=KEY))
+    token = store.link(KEY)
+    monkeypatch.setattr("sgv_demo.store._IN_USE_SECONDS", -1.0)
+    store.megabytes = 0
+    assert store.prune() == 1
+    assert store.linked(token) is None
+    assert list(store.links.iterdir()) == []
+
+
+def test_a_deleted_result_has_no_link(store: Store) -> None:
+    with pytest.raises(StoreError, match="was deleted"):
+        store.link(KEY)
+
+
+@pytest.mark.parametrize(("raw", "value"), [("0", False), ("off", False), ("1", True), ("Yes", True), ("", True)])
+def test_permalinks_are_off_by_a_setting(raw: str, value: bool) -> None:
+    assert Settings.from_env({"SGV_PERMALINKS": raw}).permalinks is value
+
+
+def test_a_switch_is_on_or_off() -> None:
+    with pytest.raises(SettingsError, match="neither yes nor no"):
+        Settings.from_env({"SGV_PERMALINKS": "perhaps"})
