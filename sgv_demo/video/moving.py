@@ -36,7 +36,7 @@ _STRAIGHT = 0.5
 """Share of the way gone that the net movement must reach for a direction to be named."""
 _STAYS = 0.01
 """Share of the picture: what moves less on the screen while the camera moves is laid over the picture."""
-_MINOR = 0.25
+_MINOR = 0.35
 """Share of the largest thing's area: smaller things beside it aren't worth a word."""
 _SLOW = 0.01
 """Picture widths a second: what moves slower, moves in place."""

@@ -1,0 +1,114 @@
+"""Embedders: what is alike, what isn't, and how a model that isn't there is reported."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.synthetic import Camera, draw_canvas, view
+from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.types import Frame
+from sgv_demo.video.similarity import ClipEmbedder, make_embedder
+
+SIZE = (320, 180)
+
+
+def shot(seed: int, t: float = 0.0, gain: float = 1.0) -> Frame:
+    picture = view(draw_canvas("shapes", seed, SIZE), SIZE, Camera(pan=0.05), t)
+    return Frame(t, (picture * gain).astype(np.uint8))
+
+
+def test_histogram_tells_shots_apart() -> None:
+    embedder = make_embedder("histogram")
+    rows = embedder.embed([shot(seed, t) for seed in range(6) for t in (0.0, 1.0, 2.0)])
+    alike = rows @ rows.T
+    same = np.kron(np.eye(6), np.ones((3, 3))) > 0
+    right = np.where(same, alike >= embedder.threshold, alike < embedder.threshold)
+    assert right.mean() >= 0.98
+    assert alike[same].min() > 0.85
+
+
+def test_histogram_rows_are_of_length_one_and_float32() -> None:
+    rows = make_embedder("histogram").embed([shot(0), Frame(0, np.zeros((9, 2000, 3), np.uint8))])
+    assert rows.shape == (2, 192)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+
+
+def test_histogram_of_nothing() -> None:
+    assert make_embedder("histogram").embed([]).shape == (0, 192)
+
+
+def test_unknown_similarity_is_refused() -> None:
+    with pytest.raises(SettingsError, match="choose histogram or clip"):
+        make_embedder("phash")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture(scope="module")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random CLIP tower of a few thousand numbers."""
+    torch = pytest.importorskip("torch")
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    torch.manual_seed(0)
+    config = CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+        projection_dim=16,
+    )
+    folder = tmp_path_factory.mktemp("clip")
+    CLIPVisionModel(config).save_pretrained(folder)
+    return folder
+
+
+def test_clip_is_the_published_cosine(tiny_clip: Path) -> None:
+    """Prepared by transformers' own processor, class token of the last hidden state, cosine."""
+    import torch
+    from transformers import CLIPImageProcessorPil, CLIPVisionModel
+
+    frames = [shot(0), shot(1), Frame(0, np.zeros((90, 70, 3), np.uint8))]
+    embedder = make_embedder("clip", model=str(tiny_clip))
+    rows = embedder.embed(frames)
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
+    tower = CLIPVisionModel.from_pretrained(tiny_clip).eval()
+    for frame, row in zip(frames, rows, strict=True):
+        with torch.no_grad():
+            pixels = processor(images=frame.image, return_tensors="pt")["pixel_values"]
+            token = tower(pixels, output_hidden_states=True).hidden_states[-1][0, 0]
+        np.testing.assert_allclose(row, (token / token.norm()).numpy(), atol=2e-3)
+    assert embedder.threshold == 0.93
+
+
+def test_clip_embeds_each_frame_once_whatever_the_batch(tiny_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = ClipEmbedder.load(str(tiny_clip))
+    frames = [shot(seed) for seed in range(5)]
+    whole = embedder.embed(frames)
+    seen: list[int] = []
+    prepare = embedder._pixels
+    monkeypatch.setattr(embedder, "_pixels", lambda image: seen.append(1) or prepare(image))
+    monkeypatch.setattr(embedder, "_BATCH", 2)
+    np.testing.assert_allclose(embedder.embed(frames), whole, atol=1e-5)
+    assert len(seen) == len(frames)
+    assert embedder.embed([]).shape == (0, 32)
+
+
+def test_clip_that_is_nowhere_fails_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="neither a folder nor a name"):
+        make_embedder("clip", model=str(tmp_path / "not" / "there"))
+    with pytest.raises(EngineError, match="can't be loaded"):
+        make_embedder("clip", model=str(tmp_path))
+
+
+def test_clip_without_a_hub_fails_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    start = time.monotonic()
+    with pytest.raises(EngineError, match="use the histogram similarity"):
+        make_embedder("clip", model="nobody/no-such-tower")
+    assert time.monotonic() - start < 60
