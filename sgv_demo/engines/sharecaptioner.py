@@ -232,7 +232,7 @@ class ShareCaptioner:
             with torch.inference_mode():
                 picture = network.embed_picture(tiling.pixels(fitted)) if fitted is not None else None
                 embeds, image = network.embed_prompt(ids, picture)
-                cache = network.prefill(embeds, image, copies=options.beams, stopped=lambda: controls.stop.is_set)
+                cache = network.prefill(embeds, image, beams=options.beams, stopped=lambda: controls.stop.is_set)
                 if controls.stop.is_set:
                     return torch.zeros((1, 0), dtype=torch.long)
                 made: Any = network.generate(
@@ -324,8 +324,9 @@ def load(
 def figures(model: str | None = None) -> dict[str, Any]:
     """Parameters and memory, computed from a checkpoint's shapes, or from those of the published 7B model.
 
-    Bytes: `weights` per quantization with the rest in float16, `cache` per 1,000 tokens of one beam, `prefill` (what
-    the largest prompt, 16 tiles, needs at its peak beside weights and cache), and the sum for fast captions in nf4.
+    Bytes: weights per quantization, with the rest in float16; cache per 1,000 tokens of one beam; `prefill_bytes`, what
+    the largest prompt (16 tiles) needs at its worst beside weights and cache; `fast_nf4_bytes`, the sum of all three
+    for fast captions in nf4 with the default number of new tokens; and the most that 3 beams hold at any one time.
 
     Args:
         model: a local folder; anything else means the published sizes, as nothing is downloaded for figures.
@@ -347,14 +348,17 @@ def figures(model: str | None = None) -> dict[str, Any]:
     widened = max(p.numel() for n, p in network.named_parameters() if quantized_parameter(n)) * network.dtype.itemsize
     weights = {kind: memory.weight_bytes(network, quantized_parameter, kind) for kind in ("none", "int8", "nf4")}
     prefill = max(seeing, reading + widened)
+    new = GenerationOptions().max_new_tokens
+    # The prompt once, each beam's own tokens, and one layer's keys and values laid out for all beams.
+    decoding = cache * (prompt + 3 * new) + 3 * cache // config.num_hidden_layers * (prompt + new)
     return {
         "parameters": sum(value.numel() for value in network.parameters()),
         "weights_bytes": weights,
         "cache_bytes_per_1000_tokens": 1000 * cache,
         "largest_prompt_tokens": prompt,
         "prefill_bytes": prefill,
-        "fast_nf4_bytes": weights["nf4"] + cache * (prompt + GenerationOptions().max_new_tokens) + prefill,
-        "fast_nf4_3_beams_bytes": weights["nf4"] + 3 * cache * (prompt + GenerationOptions().max_new_tokens),
+        "fast_nf4_bytes": weights["nf4"] + cache * (prompt + new) + prefill,
+        "fast_nf4_peak_3_beams_bytes": weights["nf4"] + max(cache * prompt + prefill, decoding),
     }
 
 

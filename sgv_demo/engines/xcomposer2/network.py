@@ -23,6 +23,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb, eager_attention_forward
 
+from sgv_demo.engines.xcomposer2.cache import share_prefix
 from sgv_demo.engines.xcomposer2.config import TILE, XComposer2Config
 from sgv_demo.engines.xcomposer2.tiling import CELLS
 
@@ -270,14 +271,14 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         return torch.cat((text[:, :1], picture.to(text.dtype), text[:, 1:]), dim=1), slice(1, 1 + picture.shape[1])
 
     def prefill(
-        self, embeds: Tensor, image: slice | None = None, copies: int = 1, stopped: Callable[[], bool] = lambda: False
-    ) -> DynamicCache:
+        self, embeds: Tensor, image: slice | None = None, beams: int = 1, stopped: Callable[[], bool] = lambda: False
+    ) -> Cache:
         """Runs a prompt once, without its last position, which `generate` takes as its first step.
 
         Args:
             embeds: (1, L, D).
             image: which positions show a picture.
-            copies: how many times the cache is wanted: the number of beams.
+            beams: how many will go on from here.
             stopped: asked between chunks of a long prompt; True gives up.
 
         Returns:
@@ -290,9 +291,7 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
                 break
             part = embeds[:, start : min(start + CHUNK, end)]
             self.model(part, cache, _within(image, start, part.shape[1]))
-        if copies > 1:
-            cache.batch_repeat_interleave(copies)
-        return cache
+        return share_prefix(cache) if beams > 1 else cache
 
     def forward(
         self,

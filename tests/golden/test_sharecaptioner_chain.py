@@ -1,0 +1,75 @@
+"""Whole runs of the published demo on three clips: every prompt, id and string, greedy and with 3 beams."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sgv_demo.engines import sharecaptioner
+from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
+
+GOLDEN = Path(__file__).parent / "sharecaptioner"
+RECORD: dict[str, Any] = json.loads((GOLDEN / "e2e.json").read_text())
+BEAMS = {"greedy": 1, "beams3": 3}
+
+
+@pytest.fixture(scope="module")
+def engine() -> sharecaptioner.ShareCaptioner:
+    return sharecaptioner.load(str(GOLDEN / "checkpoint"), quantization="none", dtype="float32", device="cpu")
+
+
+def drain(generation: Generation) -> tuple[list[str], Trace]:
+    pieces = []
+    while True:
+        try:
+            pieces.append(next(generation))
+        except StopIteration as done:
+            return pieces, done.value
+
+
+def check(generation: Generation, recorded: dict[str, Any], beams: int) -> str:
+    pieces, trace = drain(generation)
+    text = "".join(pieces)
+    assert trace.prompt == recorded["prompt"]
+    assert trace.prompt_tokens == recorded["n_prompt_positions"]
+    assert list(trace.token_ids) == recorded["generated_ids"]
+    assert text == recorded["response"]
+    assert trace.finish == "length"
+    assert "Cut off after 16 tokens" in trace.note
+    filled = [piece for piece in pieces if piece]
+    assert len(filled) == 1 if beams > 1 else len(filled) > 1
+    if "tiles_wh" in recorded:
+        assert trace.tiles == tuple(recorded["tiles_wh"])
+        assert trace.picture is not None
+        assert [trace.picture.shape[1], trace.picture.shape[0]] == recorded["hd_size"]
+    return text
+
+
+@pytest.mark.parametrize("decoding", BEAMS)
+@pytest.mark.parametrize("clip", RECORD["videos"])
+def test_sliding_captions_and_summary(clip, decoding, engine):
+    video, recorded = RECORD["videos"][clip]["video"], RECORD["videos"][clip][decoding]
+    options = GenerationOptions(beams=BEAMS[decoding], max_new_tokens=16)
+    images = [np.asarray(Image.open(GOLDEN / name).convert("RGB")) for name in video["frames_png"]]
+    keyframes = [Keyframe(i, Frame(2.0 * i, image), None, 2.0 * i) for i, image in enumerate(images)]
+    captions: list[Caption] = []
+    for i, (keyframe, step) in enumerate(zip(keyframes, recorded["steps"], strict=True)):
+        if i == 0:
+            generation = engine.describe(keyframe, options)
+        else:
+            generation = engine.difference(keyframes[i - 1], keyframe, None, captions[-1].text, options)
+        text = check(generation, step, options.beams)
+        captions.append(Caption(i, keyframe.time, keyframe.time, text, stated_time=keyframe.stated_time))
+    check(engine.summarize(captions, options), recorded["summary"], options.beams)
+
+
+@pytest.mark.parametrize("decoding", BEAMS)
+def test_recaption(decoding, engine):
+    recorded = RECORD["recaption"][decoding]
+    options = GenerationOptions(beams=BEAMS[decoding], max_new_tokens=16)
+    check(engine.recaption(recorded["input_text"], options), recorded, options.beams)
