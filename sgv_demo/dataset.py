@@ -27,6 +27,7 @@ LONGEST_LINE = 16_000_000
 """Bytes of one record at most; a longer line is skipped."""
 
 _QUERY = re.compile(r'"([^"]+)"|(\S+)')
+_ASCII = bytes(range(128))
 _PROGRESS_BYTES = 4_000_000
 
 Progress = Callable[[float], None]
@@ -204,7 +205,7 @@ class Dataset:
             return "not_json"
         if entry is None:
             return "no_record"
-        words = f"{entry.video_id}\n{entry.text}".casefold().encode("utf-8", "replace")
+        words = _folded(f"{entry.video_id}\n{entry.text}")
         self._words.write(words)
         self._starts.append(start)
         self._sizes.append(len(line))
@@ -258,6 +259,7 @@ class Dataset:
             longest: the same at most.
         """
         wanted = [_needle(a or b) for a, b in _QUERY.findall(words.casefold())]
+        wanted.sort(key=lambda needle: -len(needle[0]))  # long words are rare ones: most records end there
         source = None if folder is None else self._folders.get(folder, -1)
         found: list[int] = []
         for number, size in enumerate(self._characters):
@@ -271,7 +273,9 @@ class Dataset:
 
     def _holds(self, number: int, wanted: list[tuple[bytes, re.Pattern[bytes] | None]]) -> bool:
         text = self._text[self._ends[number - 1] if number else 0 : self._ends[number]]
-        return all(plain in text and (exact is None or exact.search(text) is not None) for plain, exact in wanted)
+        if not all(plain in text for plain, _ in wanted):
+            return False
+        return all(exact is None or exact.search(text) is not None for _, exact in wanted)
 
     def anywhere(self, among: list[int] | None = None) -> int:
         """The number of a random record, of all or of some."""
@@ -288,6 +292,15 @@ class Dataset:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _folded(text: str) -> bytes:
+    """`text.casefold()` as UTF-8; five times as fast for English with a few typographic characters."""
+    data = text.encode("utf-8", "replace")
+    others = data.translate(None, _ASCII).decode("utf-8")
+    if others == others.casefold():
+        return data.lower()
+    return text.casefold().encode("utf-8", "replace")
 
 
 def _needle(word: str) -> tuple[bytes, re.Pattern[bytes] | None]:
