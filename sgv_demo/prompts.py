@@ -107,3 +107,82 @@ def _marker(text: str) -> Piece:
 
 def _header(role: str) -> list[Piece]:
     return [_marker("<|start_header_id|>"), Piece(role), _marker("<|end_header_id|>")]
+
+
+SMOL_DESCRIBE = "This is the first frame of a video. Describe in detail what it shows: subjects, setting, light, text."
+"""SmolVLM2 was not trained on the four roles; these prompts, down to `smol_recaption`, are this project's own."""
+
+SMOL_OVERVIEW = "Describe this video in detail, in the order in which things happen."
+
+
+def smol_difference(previous: str) -> str:
+    """What changed between two frames, after the caption just before."""
+    before = f"What happened before: {previous}\n" if previous else ""
+    return (
+        f"{before}These are two consecutive frames of the video. Describe what changed from the first to the second:"
+        " movements, things that appear or disappear, the camera."
+    )
+
+
+def smol_summary(captions: Sequence[tuple[float, float, str]]) -> str:
+    """Clip summary from (start, end, text) of each caption; seconds."""
+    lines = "".join(f"{smol_clock(start)} to {smol_clock(end)}: {text}\n" for start, end, text in captions)
+    return f"These are descriptions of the parts of one video, in order:\n{lines}Write one summary of the whole video."
+
+
+def smol_recaption(text: str) -> str:
+    """From a short idea to a detailed caption."""
+    return f"Write a detailed description, in one paragraph, of a video that shows this: {text}"
+
+
+def smol_clock(seconds: float) -> str:
+    """MM:SS, as the processor of SmolVLM2 writes frame times."""
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+
+def smol_prompt(text: str, times: Sequence[float], duration: float, history: Sequence[Turn] = ()) -> list[Piece]:
+    """SmolVLM2's conversation up to where its answer begins; the format of its processor in transformers 5.23.
+
+    Args:
+        text: the new question.
+        times: seconds of each picture; one alone is shown as a picture, more as a video with its times.
+        duration: seconds of the video.
+        history: earlier turns, oldest first; the pictures stand in the first.
+    """
+    pieces = [_marker("<|im_start|>")]
+    for i, turn in enumerate((*history, Turn(text, ""))):
+        pieces += [*_smol_user(times if i == 0 else (), duration), Piece(turn.question), _marker("<end_of_utterance>")]
+        pieces.append(Piece("\nAssistant:" if i == len(history) else f"\nAssistant: {turn.answer}"))
+        if i < len(history):
+            pieces += [_marker("<end_of_utterance>"), Piece("\n")]
+    return pieces
+
+
+def _smol_user(times: Sequence[float], duration: float) -> list[Piece]:
+    if len(times) < 2:
+        return [Piece("User:"), IMAGE] if times else [Piece("User: ")]
+    hours, rest = divmod(int(duration), 3600)
+    length = f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+    series = f"the following series of {_number(len(times))} frames from a {length} [H:MM:SS] video"
+    pieces = [Piece(f"User: You are provided {series}.\n")]
+    for time in times:
+        pieces += [Piece(f"\nFrame from {smol_clock(time)}:"), IMAGE]
+    return [*pieces, Piece("\n\n")]
+
+
+# fmt: off
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)
+_TENS = (
+    "-", "-", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+)
+# fmt: on
+
+
+def _number(count: int) -> str:
+    """0 to 99 in words."""
+    if count < 20:
+        return _ONES[count]
+    return _TENS[count // 10] + (f"-{_ONES[count % 10]}" if count % 10 else "")
