@@ -312,7 +312,7 @@ def load(
     quantization: str,
     dtype: str,
     device: str = "auto",
-    vision: Vision = "anyres",
+    vision: str = "anyres",
     cache_megabytes: int = 2048,
     progress: Progress | None = None,
 ) -> ShareGPT4Video:
@@ -328,9 +328,11 @@ def load(
         progress: told what is being done.
 
     Raises:
-        EngineError: the files can't be had, are damaged, or are not ShareGPT4Video's.
+        EngineError: the files can't be had, are damaged, or are not ShareGPT4Video's; an option has no such value.
         OutOfMemoryError: the weights don't fit.
     """
+    if vision not in ("anyres", "published"):
+        raise EngineError(f"Unknown vision mode {vision!r}; use anyres or published.")
     folder = resolve_model(model, progress=progress)
     setup = read_setup(folder, progress)
     place = resolve_device(device)

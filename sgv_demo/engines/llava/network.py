@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from transformers import (
@@ -61,14 +61,14 @@ PREFILL = 512
 class Network(LlavaNextForConditionalGeneration):
     """LLaVA-NeXT, silent about tables that it computes itself."""
 
-    _keys_to_ignore_on_load_unexpected: ClassVar = list(HARMLESS)
+    _keys_to_ignore_on_load_unexpected = list(HARMLESS)  # noqa: RUF012 - transformers reads it from the class
 
 
 class NetworkWithoutTower(Network):
     """For a checkpoint whose tower lives in a folder of its own, whatever the checkpoint holds of it."""
 
-    _keys_to_ignore_on_load_missing: ClassVar = [TOWER_NAMES]
-    _keys_to_ignore_on_load_unexpected: ClassVar = [*HARMLESS, TOWER_NAMES]
+    _keys_to_ignore_on_load_missing = [TOWER_NAMES]  # noqa: RUF012
+    _keys_to_ignore_on_load_unexpected = [*HARMLESS, TOWER_NAMES]  # noqa: RUF012
 
 
 def original_name(name: str) -> str:
