@@ -81,10 +81,10 @@ def status_line(engine: EngineInfo, settings: Settings) -> str:
 
 
 def chip(engine: EngineInfo) -> str:
-    """The engine's short name for the header button."""
+    """The engine's short name for the header button; what a narrow screen has no room for is in <small>."""
     short = engine.label.split(",")[0]
     extra = f" · {engine.quantization}" if engine.model and engine.quantization != "none" else ""
-    return f"{short} · {engine.device}{extra}"
+    return f"{esc(short)}<small> · {esc(engine.device)}{esc(extra)}</small>"
 
 
 def hint(text: str, *, kind: str = "hint") -> str:
@@ -298,7 +298,7 @@ def header(title: str, engine: EngineInfo) -> str:
     """The one line on top: name, engine chip, about, theme."""
     return (
         f'<header class="top"><h1>{esc(title)}</h1><p>captions that see what changes</p><nav aria-label="Page">'
-        f'<button class="chip" data-panel="engine-panel" aria-expanded="false">{esc(chip(engine))}<i aria-hidden="true">▾</i></button>'
+        f'<button class="chip" data-panel="engine-panel" aria-expanded="false">{chip(engine)}<i aria-hidden="true">▾</i></button>'
         '<button class="flat" data-panel="about-panel" aria-expanded="false">About</button>'
         '<button class="flat" data-theme aria-label="Light or dark">◐</button></nav></header>'
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import gradio as gr
@@ -64,7 +66,13 @@ def make_desk(settings: Settings) -> Desk:
 def serve(settings: Settings) -> None:
     """Starts the page and stays; takes the next free port when the wanted one is in use."""
     desk = make_desk(settings)
-    build_app(desk).launch(server_name=settings.host, server_port=free_port(settings), **launch_options(desk))
+    app = build_app(desk)
+    app.launch(
+        server_name=settings.host, server_port=free_port(settings), prevent_thread_lock=True, **launch_options(desk)
+    )
+    # The text reader takes seconds to import: once the page is up, so that the first keyframe needn't wait for it.
+    threading.Thread(target=import_module, args=("rapidocr",), daemon=True).start()
+    app.block_thread()
 
 
 def free_port(settings: Settings) -> int:

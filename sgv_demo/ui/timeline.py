@@ -1,4 +1,4 @@
-"""The similarity timeline as SVG inside HTML: pure. assets/page.js moves the playhead and lets a drag choose a range."""
+"""The similarity timeline as SVG inside HTML: pure. assets/page.js moves the playhead; a drag is a range."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def _floor(samples: tuple[Sample, ...], threshold: float) -> float:
 
 
 def _axis(first: float, last: float) -> str:
-    marks = "".join(f"<span>{clock(first + (last - first) * i / 4)}</span>" for i in range(5))
+    times = [first + (last - first) * i / 4 for i in range(5)]
+    marks = "".join(f"<span>{f'{t:.1f} s' if last - first < 8 else clock(t)}</span>" for t in times)
     return f'<div class="axis" aria-hidden="true">{marks}</div>'
 
 

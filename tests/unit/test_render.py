@@ -1,0 +1,264 @@
+"""State to HTML without a browser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sgv_demo.settings import Settings
+from sgv_demo.types import (
+    Analysis,
+    AnalysisOptions,
+    Caption,
+    Captioned,
+    Delta,
+    EngineInfo,
+    Evidence,
+    Failed,
+    Failure,
+    Finished,
+    Kept,
+    KeyframeMark,
+    Measured,
+    Opened,
+    Sample,
+    Sampled,
+    SamplingOptions,
+    Summarized,
+    TraceMark,
+    Turn,
+    VideoInfo,
+)
+from sgv_demo.ui import chat, feed, render
+from sgv_demo.ui.controls import Controls
+from sgv_demo.ui.progress import buttons, captions_tab, fraction, progress
+from sgv_demo.ui.timeline import thin, timeline
+from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Visit
+
+HOSTILE = '<img src=x onerror="alert(1)"></p><script>alert(2)</script>"\'&'
+INFO = VideoInfo(Path("/somewhere/clip.mp4"), 10.0, 25.0, (640, 360), "h264")
+ENGINE = EngineInfo("measured", "Measured, no language model")
+
+
+def url(name: str | None) -> str:
+    return f"file={name}" if name else ""
+
+
+def state(*events: object) -> Analysis:
+    analysis = Analysis(ENGINE, AnalysisOptions(), key="a" * 40)
+    for event in events:
+        analysis = analysis.apply(event)  # pyright: ignore[reportArgumentType]
+    return analysis
+
+
+def mark(index: int, time: float) -> KeyframeMark:
+    return KeyframeMark(index, time, None if index == 0 else 0.5, time, picture=f"keyframes/{index:04d}.jpg")
+
+
+class Tags(HTMLParser):
+    """Collects tags and attributes of a fragment."""
+
+    def __init__(self, fragment: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(fragment)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def assert_harmless(fragment: str) -> None:
+    found = Tags(fragment)
+    assert not [tag for tag, attrs in found.tags if tag == "script" or any(name.startswith("on") for name in attrs)]
+    assert "alert(2)" in found.words or "alert(2)" in fragment
+
+
+class TestHostileText:
+    """Whatever a model, a file or a user says stays text."""
+
+    def test_caption(self) -> None:
+        evidence = Evidence(0, 2, ("static",), text_appeared=(HOSTILE,))
+        trace = TraceMark(prompt=HOSTILE, note=HOSTILE, new_tokens=3)
+        caption = Caption(1, 0, 2, HOSTILE, evidence, trace=trace)
+        assert_harmless(render.card(caption, state(Opened(INFO)), url))
+
+    def test_streaming_caption(self) -> None:
+        assert_harmless(render.card(Delta(0, HOSTILE), state(Opened(INFO)), url))
+
+    def test_file_name(self) -> None:
+        info = replace(INFO, path=Path(f"{HOSTILE.replace('/', '')}.mp4"), notes=(HOSTILE,), codec=HOSTILE)
+        assert_harmless(render.facts(info))
+        assert_harmless(chat.subject_line(info, Talk(), info.path) + HOSTILE.replace("<", "&lt;"))
+
+    def test_summary_chat_and_errors(self) -> None:
+        analysis = state(Opened(INFO), Summarized(HOSTILE, trace=TraceMark(prompt=HOSTILE)))
+        assert_harmless(render.summary(analysis, url))
+        said = Said(Turn(HOSTILE, HOSTILE), 0, begins=HOSTILE, note=HOSTILE, engine=HOSTILE)
+        assert_harmless(chat.turn(said, 0, live=False))
+        assert_harmless(chat.turn(replace(said, turn=Turn(HOSTILE, "")), 0, live=True, working=HOSTILE))
+        assert_harmless(render.trouble(HOSTILE, kept=HOSTILE))
+        assert_harmless(render.text_result(HOSTILE, live=False, by=HOSTILE, note=HOSTILE))
+
+    def test_picture_address(self) -> None:
+        assert_harmless(render.picture('x" onerror="alert(2)', 0.0, "Keyframe"))
+
+
+class TestTimes:
+    """Times in a text seek the player."""
+
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("at 0:12 it", ["12"]),
+            ("1:02:03", ["3723"]),
+            ("from 2 seconds to 4.5 s", ["2", "4.5"]),
+            ("12 secs", ["12"]),
+            ("ratio 16:9, version 3.2, 4 stones, 1:234", []),
+        ],
+    )
+    def test_found(self, text: str, seconds: list[str]) -> None:
+        assert re.findall(r'data-seek="([^"]+)"', render.linked(text)) == seconds
+        assert Tags(render.linked(text)).words == text
+
+
+class TestCard:
+    def test_pair_has_both_frames_span_chips_and_copy(self) -> None:
+        evidence = Evidence(4, 6, ("pan right",), cuts=(5.0,), light=0.12, similarity=0.81)
+        analysis = state(Opened(INFO), Kept(mark(0, 4.0)), Kept(mark(1, 6.0)))
+        card = render.card(Caption(1, 4.0, 6.0, "A ball enters.", evidence), analysis, url)
+        for part in ("0:04 → 0:06", "keyframes/0000.jpg", "keyframes/0001.jpg", "cut at 0:05", "pan right"):
+            assert part in card
+        assert "12 % brighter" in card and "sim 0.81" in card and "A ball enters." in card and "data-copy" in card
+        assert 'class="caret"' not in card
+        assert all(attrs.get("alt") for tag, attrs in Tags(card).tags if tag == "img")
+
+    def test_live_card_shows_measured_evidence_and_a_caret(self) -> None:
+        evidence = Evidence(4, 6, ("tilt up",))
+        analysis = state(Kept(mark(0, 4.0)), Kept(mark(1, 6.0)), Measured(evidence), Delta(1, "Half a", 4.0, 6.0))
+        assert analysis.live is not None
+        card = render.card(analysis.live, analysis, url)
+        assert "Half a" in card and 'class="caret"' in card and "tilt up" in card and "data-copy" not in card
+
+    def test_what_the_model_saw(self) -> None:
+        trace = TraceMark("<|User|> say", 40, 1200, 2.5, "length", (2, 1), picture="saw/0001.png")
+        card = render.card(Caption(1, 0, 2, "Text", trace=trace), state(), url)
+        for part in ("&lt;|User|&gt; say", "saw/0001.png", "2×1 tiles", "1200 tokens in, 40 out", "2.5 s", "cut off"):
+            assert part in card
+
+    def test_measured_engine_has_no_prompt_to_show(self) -> None:
+        assert "What the model saw" not in render.card(
+            Caption(1, 0, 2, "T", trace=TraceMark(seconds=0.1)), state(), url
+        )
+
+
+class TestFeed:
+    def test_only_what_changed_is_sent(self) -> None:
+        captions = [Captioned(Caption(n, n, n + 1, f"text {n}")) for n in range(1800)]
+        visit = Visit(analysis=state(*captions, Delta(1800, "new", 1, 2)), run=3)
+        patch = feed.run_patch([captions[-1]], visit, url)
+        assert patch["run"] == 3 and set(patch["lists"]["cards"]) == {"1799", "1800"} and patch["live"] == "1800"
+
+    def test_end_removes_a_card_that_was_cut_off(self) -> None:
+        visit = Visit(analysis=state(Captioned(Caption(0, 0, 0, "kept"))), run=1)
+        assert feed.ended_patch(visit)["size"] == {"cards": 1}
+
+
+class TestProgress:
+    def test_every_phase_has_words_and_buttons(self) -> None:
+        analysis = state(Opened(INFO), Captioned(Caption(0, 0, 0, "a")))
+        failed = analysis.apply(Failed(Failure("caption 2", "Out of memory; choose nf4.", 1)))
+        cases = {
+            "unusable": (Visit(problem="No video in it."), "No video in it.", False),
+            "waiting": (Visit(), "Waiting", False),
+            "stopped": (Visit(analysis=analysis), "1 caption is kept", True),
+            "failed": (Visit(analysis=failed), "Out of memory; choose nf4.", True),
+            "done": (Visit(analysis=analysis.apply(Finished(2.0))), "2.0 s", True),
+        }
+        for phase, (visit, words, can_run) in cases.items():
+            shown = replace(visit, phase=phase)  # pyright: ignore[reportArgumentType]
+            assert words in progress(shown, 0.0)
+            assert buttons(shown).can_run is can_run
+        assert buttons(Visit(analysis=failed, phase="failed")).main == "Retry from caption 2"
+        assert buttons(Visit(phase="stopped")).main == "Continue"
+        assert "≈ 40 s" in buttons(Visit(phase="ready"), 40.0).main
+
+    def test_says_how_long_still(self) -> None:
+        analysis = state(Opened(INFO), Captioned(Caption(1, 0, 5.0, "a")), Delta(2, "b", 5.0, 6.0))
+        assert 0.4 < fraction(analysis) < 0.5
+        words = progress(Visit(phase="running", analysis=analysis, started=0.0), 10.0)
+        assert "Writing caption 3, 0:05 → 0:06" in words and "about 11 s left" in words
+
+    def test_stored_result_says_so(self) -> None:
+        analysis = state(Opened(INFO), Captioned(Caption(0, 0, 0, "a"), from_store=True), Finished(1.0))
+        assert "computed earlier" in progress(Visit(phase="done", analysis=analysis), 0.0)
+
+    def test_tab_counts_and_shows_work(self) -> None:
+        analysis = state(Captioned(Caption(0, 0, 0, "a")))
+        assert captions_tab(Visit(phase="running", analysis=analysis)) == "2 Captions (1) ●"
+        assert captions_tab(Visit(phase="done", analysis=analysis)) == "2 Captions (1)"
+
+
+class TestTimeline:
+    def test_draws_samples_threshold_and_keyframes(self) -> None:
+        samples = [Sampled(Sample(t, 1 - t / 20, t in (0, 6))) for t in range(0, 11, 2)]
+        analysis = state(Opened(INFO), *samples, Kept(mark(0, 0.0)), Kept(mark(1, 6.0)))
+        plot = timeline(INFO, analysis, 0.87, 2.0, 6.0)
+        assert plot.count('class="key"') == 2 and "polyline" in plot and "2 keyframes of 6 samples" in plot
+        assert "left:20.00%;width:40.00%" in plot
+
+    def test_thinning_keeps_the_dips(self) -> None:
+        samples = tuple(Sample(float(t), 0.1 if t == 1777 else 0.9, False) for t in range(1800))
+        assert len(thin(samples)) <= 600 and min(s.similarity or 1 for s in thin(samples)) == 0.1
+
+    def test_whole_range_is_not_drawn_and_nothing_without_a_video(self) -> None:
+        assert "timeline whole" in timeline(INFO, None, 0.87, 0.0, None)
+        assert timeline(None, None, 0.87, 0.0, None) == ""
+
+
+class TestWords:
+    def test_limits_are_on_the_page(self) -> None:
+        settings = Settings(max_seconds=600, max_megabytes=500)
+        assert "up to 10 min and 500 MB" in render.status_line(ENGINE, settings)
+        assert "Measured, no language model" in render.status_line(ENGINE, settings)
+
+    def test_result_names_its_writer(self) -> None:
+        analysis = state(Summarized("All of it."))
+        assert "Measured, no language model" in render.summary(analysis, url)
+        assert "Measured, no language model" in render.written_by(analysis)
+
+    def test_missing_video_and_question(self) -> None:
+        assert "Choose one on the left" in chat.subject_line(None, Talk(), None, missing="video")
+        assert "There is no question" in chat.subject_line(INFO, Talk(), INFO.path, missing="question")
+
+    def test_subject_names_the_range(self) -> None:
+        talk = Talk(subject=Subject(INFO.path, 2.0, 6.0, 16, "measured"))
+        assert "0:02 → 0:06" in chat.subject_line(INFO, talk, INFO.path)
+
+    def test_frames_that_were_used(self) -> None:
+        shown = [Shown(0.5, "file=a.jpg"), Shown(3.0, "file=b.jpg")]
+        found = chat.frames(shown, TraceMark(prompt="p", picture="shots/grid.png", tiles=(1, 2)), url)
+        assert "file=a.jpg" in found and 'data-seek="3.000"' in found and "shots/grid.png" in found
+
+    def test_status_never_shows_a_local_path(self) -> None:
+        assert "/somewhere" not in render.facts(INFO)
+
+
+class TestControls:
+    def test_own_threshold_is_left_to_the_embedder(self) -> None:
+        assert Controls(threshold=0.87).options().sampling.threshold is None
+        assert Controls(similarity="clip", threshold=0.87).options().sampling.threshold == 0.87
+
+    def test_empty_fields(self) -> None:
+        options = Controls(end=0, maximum=0, start=None).options()
+        assert options.sampling == SamplingOptions()
+
+    def test_published_decoding_has_three_beams(self) -> None:
+        assert Controls(decoding="published").options().generation.beams == 3
