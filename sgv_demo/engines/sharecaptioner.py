@@ -32,6 +32,7 @@ from sgv_demo.engines.xcomposer2.checkpoint import (
     TOKENIZER_FILES,
     empty_network,
     is_quantized,
+    is_repacked,
     load_network,
     quantized_parameter,
     read_checked_config,
@@ -266,9 +267,14 @@ class ShareCaptioner:
         """
         if self._info.quantization == "none":
             raise EngineError("These weights are not quantized; load with --quantization nf4 or int8 first.")
+        network = self._loaded()
+        if any(is_repacked(module) for module in network.modules()):
+            raise EngineError(
+                "This engine has answered already, which rounds 4-bit scales on a CPU; load it again first."
+            )
         try:
             out.mkdir(parents=True, exist_ok=True)
-            self._loaded().save_pretrained(out)
+            network.save_pretrained(out, save_original_format=False)
             for name in TOKENIZER_FILES:
                 if (self._folder / name).is_file():
                     shutil.copyfile(self._folder / name, out / name)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BitsAndBytesConfig, GenerationConfig
+from torch import nn
+from transformers import GenerationConfig
 
 from sgv_demo.engines.loading import (
     Shapes,
@@ -53,6 +54,12 @@ def is_quantized(folder: Path) -> str:
     return "nf4" if saved.get("load_in_4bit") else "int8"
 
 
+def is_repacked(module: nn.Module) -> bool:
+    """Whether bitsandbytes laid a 4-bit linear out anew for this CPU, which it does at the first call, with loss."""
+    state = getattr(getattr(module, "weight", None), "quant_state", None)
+    return bool(getattr(state, "packing_format_for_cpu", False))
+
+
 def quantized_parameter(name: str) -> bool:
     """Whether nf4 and int8 quantize the parameter of that (our) name."""
     return name.endswith(".base.weight")
@@ -89,16 +96,17 @@ def load_network(
         OutOfMemoryError: it doesn't fit.
     """
     saved = is_quantized(folder)
-    how: BitsAndBytesConfig | dict[str, Any] | None = quantization_config(quantization, KEPT_WHOLE, dtype)
+    how = None if saved else quantization_config(quantization, KEPT_WHOLE, dtype)
     if saved:
-        how = read_json(folder / "config.json")["quantization_config"]
-    if how is not None and device.type == "cpu":
+        # Only there does transformers look for weights that are quantized already.
+        config.quantization_config = read_json(folder / "config.json")["quantization_config"]
+    if (how or saved) and device.type == "cpu":
         _check_widths(config)
     with memory_guard(device):
         loaded: Any = InternLMXComposer2ForCausalLM.from_pretrained(
             folder,
             config=config,
-            key_mapping=KEY_MAPPING,
+            key_mapping=None if saved else KEY_MAPPING,  # saved ones carry our names
             dtype=dtype,
             quantization_config=how,
             device_map={"": device},
