@@ -60,7 +60,9 @@ def find_keyframes(path: Path, sampling: SamplingOptions, settings: Settings) ->
 
 def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, settings: Settings) -> str:
     """The key under which a store keeps this analysis."""
-    return key_of(content_hash(path), engine, options, (settings.frame_long_side, settings.measure_rate))
+    return key_of(
+        content_hash(path), engine, options, (settings.frame_long_side, settings.measure_rate, settings.clip_model)
+    )
 
 
 def fitted(options: AnalysisOptions, engine: EngineInfo) -> AnalysisOptions:

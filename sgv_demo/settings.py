@@ -43,6 +43,9 @@ class Settings:
     visitor_urls: bool = False
     """Whether a visitor may name a server. Off: an address from outside could point at machines inside."""
 
+    clip_model: str = ""
+    """Hub id or folder of the vision tower of `--similarity clip`; empty: openai/clip-vit-large-patch14-336."""
+
     max_megabytes: int = 2048
     """Largest file accepted."""
     max_seconds: float = 2 * 3600

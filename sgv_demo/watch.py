@@ -73,7 +73,8 @@ def watch(
         yield Opened(reader.info)
         _check_range(sampling, reader.info)
         ends = reader.info.start + reader.info.duration
-        keeper = _Keeper(sampling, min(ends, sampling.end if sampling.end is not None else ends), session)
+        until = min(ends, sampling.end if sampling.end is not None else ends)
+        keeper = _Keeper(sampling, until, session, settings.clip_model or None)
         if sampling.maximum:
             yield from _limited(reader, sampling, settings, keeper)
         else:
@@ -113,12 +114,12 @@ def _check_range(sampling: SamplingOptions, info: VideoInfo) -> None:
 class _Keeper:
     """Turns frames into samples, keyframes and evidence."""
 
-    def __init__(self, sampling: SamplingOptions, end: float, session: Session | None) -> None:
+    def __init__(self, sampling: SamplingOptions, end: float, session: Session | None, clip_model: str | None) -> None:
         self.sampling = sampling
         self.end = end
         """Seconds: where the range or the video ends."""
         self.session = session
-        self.embedder: Embedder = make_embedder(sampling.similarity)
+        self.embedder: Embedder = make_embedder(sampling.similarity, model=clip_model)
         threshold = self.embedder.threshold if sampling.threshold is None else sampling.threshold
         self.selector = KeyframeSelector[NDArray[np.float32]](
             threshold, keep_all=sampling.keep_all, every=sampling.every

@@ -18,7 +18,7 @@ from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, Kept, S
 def settings_for(args: Namespace) -> Settings:
     """Environment first, then what the command line says."""
     settings = Settings.from_env()
-    names = ("engine", "captioner", "answerer", "quantization", "dtype", "vision", "host", "port")
+    names = ("engine", "captioner", "answerer", "quantization", "dtype", "vision", "clip_model", "host", "port")
     given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
     return replace(settings, **given)
 

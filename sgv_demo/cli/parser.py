@@ -67,6 +67,7 @@ def _sampling(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--every", type=_positive(float), default=2.0, metavar="S", help="seconds between samples")
     group.add_argument("--threshold", type=float, metavar="T", help="keep a sample less similar than this")
     group.add_argument("--similarity", choices=("histogram", "clip"), default="histogram")
+    group.add_argument("--clip-model", metavar="MODEL", help="hub id or folder of the tower of --similarity clip")
     group.add_argument("--start", type=number, default=0.0, metavar="S")
     group.add_argument("--end", type=number, metavar="S")
     group.add_argument("--max", type=_positive(int), metavar="N", help="at most N keyframes, the most different")

@@ -6,6 +6,7 @@ Each embedder brings the threshold below which two frames count as different; a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -102,8 +103,9 @@ class ClipEmbedder:
         self._size, self._width = size, width
 
     @classmethod
+    @lru_cache(maxsize=1)
     def load(cls, model: str) -> ClipEmbedder:
-        """Loads a tower from the hub or a folder, on the first CUDA device or the CPU.
+        """Loads a tower from the hub or a folder, on the first CUDA device or the CPU; keeps it for the next run.
 
         Raises:
             EngineError: there is no such model, or the hub can't be reached.
