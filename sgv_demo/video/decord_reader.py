@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from av import VideoFrame
+from av.video.reformatter import VideoReformatter
 from decord import DECORDError, VideoReader, cpu
 
 from sgv_demo.errors import VideoError
@@ -92,5 +93,5 @@ class DecordReader:
             raise VideoError("A picture of this file can't be decoded; choose the other reader.") from error
         canvas = fitted(self.info.size, long_side)
         if canvas != self.info.size:
-            image = to_rgb(VideoFrame.from_ndarray(image, format="rgb24"), canvas, None)
+            image = to_rgb(VideoFrame.from_ndarray(image, format="rgb24"), canvas, None, VideoReformatter())
         return Frame(self._starts[number], image)

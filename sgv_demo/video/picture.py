@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 from av import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from sgv_demo.types import Picture
 
@@ -29,10 +29,10 @@ def fitted(size: Size, long_side: int | None) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def to_rgb(frame: VideoFrame, canvas: Size, aspect: Fraction | None) -> Picture:
+def to_rgb(frame: VideoFrame, canvas: Size, aspect: Fraction | None, scaler: VideoReformatter) -> Picture:
     """(h, w, 3) uint8 RGB of exactly `canvas` (width, height).
 
-    A picture of another shape than the canvas (the size changed in mid-stream) is fitted into it between black bars.
+    `scaler` keeps its tables from one picture to the next. A picture of another shape than the canvas (the size changed in mid-stream) is fitted into it between black bars.
     """
     shown = displayed_size(frame.width, frame.height, aspect, frame.rotation)
     scale = min(canvas[0] / shown[0], canvas[1] / shown[1])
@@ -43,9 +43,8 @@ def to_rgb(frame: VideoFrame, canvas: Size, aspect: Fraction | None) -> Picture:
     width, height = inner if turned % 2 == 0 else inner[::-1]
     # At its own size the decoder's default conversion is kept: bit-identical to decord's.
     smaller = width < frame.width or height < frame.height
-    rgb = frame.reformat(
-        width=width, height=height, format="rgb24", interpolation=Interpolation.AREA if smaller else None
-    ).to_ndarray()
+    how = Interpolation.AREA if smaller else None
+    rgb = scaler.reformat(frame, width=width, height=height, format="rgb24", interpolation=how).to_ndarray()
     upright = np.ascontiguousarray(np.rot90(rgb, turned), np.uint8)
     if inner == canvas:
         return upright

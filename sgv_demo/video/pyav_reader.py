@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 from av import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
@@ -55,6 +56,7 @@ class PyavReader:
         self._lost: set[int] = set()
         self._flawed: set[int] = set()
         self._seeks = 0
+        self._scaler = VideoReformatter()
         self.info = self._facts.info
         self.frame_count = self._facts.scan.count
         self.fps = self._facts.average_rate
@@ -84,7 +86,7 @@ class PyavReader:
                 if end is not None and now >= end:
                     return
                 if now >= start - NEAR_ENOUGH:
-                    yield Frame(now, to_rgb(frame, canvas, self._facts.aspect))
+                    yield Frame(now, to_rgb(frame, canvas, self._facts.aspect, self._scaler))
         finally:
             self._finish(reading)
 
@@ -108,7 +110,7 @@ class PyavReader:
             latest: Frame | None = None
             for now, frame in found:
                 if latest is None or now > latest.time:
-                    latest = Frame(now, to_rgb(frame, canvas, self._facts.aspect))
+                    latest = Frame(now, to_rgb(frame, canvas, self._facts.aspect, self._scaler))
                     yield latest
                 elif exact:
                     yield latest
