@@ -93,23 +93,22 @@ class Store:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         return [event for event in map(event_from_line, lines) if event is not None]
 
-    def remember(self, analysis: Analysis, review: Review = NONE) -> None:
-        """Writes a result as a whole, with what was said about it, so that its key alone opens it again.
+    def remember(self, analysis: Analysis) -> None:
+        """Writes a result as a whole, so that its key alone opens it again.
 
         Raises:
             StoreError: the disk is full or not writable.
         """
         folder = self.folder(analysis.key)
-        record = {**to_record(analysis), "review": reviews.to_record(review)}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
-                json.dump(record, part, ensure_ascii=False)
+                json.dump(to_record(analysis), part, ensure_ascii=False)
             os.replace(part.name, folder / "result.json")
         except OSError as error:
             raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
 
-    def recall(self, key: str) -> tuple[Analysis, Review] | None:
+    def recall(self, key: str) -> Analysis | None:
         """What `remember` wrote, or None when there is nothing (any more).
 
         Raises:
@@ -121,7 +120,7 @@ class Store:
             return None
         except (OSError, ValueError) as error:
             raise StoreError("This stored result can't be read any more; run the video again.") from error
-        return replace(from_record(record), key=key), reviews.from_record(record.get("review"))
+        return replace(from_record(record), key=key)
 
     def keep_video(self, key: str, path: Path) -> None:
         """Keeps a video beside its result, without taking the space twice where the disk can link.
@@ -144,8 +143,8 @@ class Store:
         """The video kept beside a result, or None."""
         return next(iter(sorted(self.folder(key).glob("video.*"))), None)
 
-    def link(self, key: str) -> str:
-        """The permalink token of a result; made when it has none. 128 bits of chance, nothing of the video in it.
+    def link(self, key: str, review: Review = NONE) -> str:
+        """A new permalink token for a result as it was judged: 128 bits of chance, nothing of the video in it.
 
         Raises:
             StoreError: there is no such result, or the disk isn't writable.
@@ -153,45 +152,42 @@ class Store:
         folder = self.folder(key)
         if not folder.is_dir():
             raise StoreError("This result was deleted; run the video again to share it.")
+        token = secrets.token_urlsafe(16)
         try:
-            if (token := self._token(folder)) is not None:
-                return token
-            token = secrets.token_urlsafe(16)
             self.links.mkdir(parents=True, exist_ok=True)
-            (self.links / token).write_text(key, encoding="ascii")
-            (folder / "link").write_text(token, encoding="ascii")
+            data = {"key": key, "review": reviews.to_record(review)}
+            (self.links / token).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+            with (folder / "links").open("a", encoding="ascii") as file:
+                file.write(token + "\n")
         except OSError as error:
             raise StoreError(f"The link can't be stored ({error.strerror}); free some disk space.") from error
         return token
 
-    def linked(self, token: str) -> str | None:
-        """The key behind a permalink token, or None when there is no such link (any more)."""
-        if not _TOKEN.fullmatch(token):
-            return None
+    def linked(self, token: str) -> tuple[str, Review] | None:
+        """The key behind a permalink token and the review it was made with, or None when it leads nowhere."""
         path = self.links / token
-        if not path.is_file():
+        if not _TOKEN.fullmatch(token) or not path.is_file():
             return None
-        key = path.read_text(encoding="ascii").strip()
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            key = str(data["key"])
+        except (ValueError, KeyError, TypeError):
+            log.warning("A permalink's file is damaged")
+            return None
         if self.folder(key).is_dir():
-            return key
+            return key, reviews.from_record(data.get("review"))
         path.unlink(missing_ok=True)
         return None
 
-    def unlink(self, key: str) -> None:
-        """Takes a result's permalink back; whoever has it finds nothing from now on."""
-        folder = self.folder(key)
-        if (token := self._token(folder)) is not None:
+    def _unlink(self, key: str) -> None:
+        path = self.folder(key) / "links"
+        tokens = path.read_text(encoding="ascii", errors="replace").split() if path.is_file() else []
+        for token in filter(_TOKEN.fullmatch, tokens):
             (self.links / token).unlink(missing_ok=True)
-            (folder / "link").unlink(missing_ok=True)
-
-    def _token(self, folder: Path) -> str | None:
-        path = folder / "link"
-        token = path.read_text(encoding="ascii").strip() if path.is_file() else ""
-        return token if _TOKEN.fullmatch(token) else None
 
     def delete(self, key: str) -> None:
-        """Removes a result, its pictures, its kept video and its permalink for good."""
-        self.unlink(key)
+        """Removes a result, its pictures, its kept video and its permalinks for good."""
+        self._unlink(key)
         shutil.rmtree(self.folder(key), ignore_errors=True)
 
     def session(self, key: str) -> Session:
