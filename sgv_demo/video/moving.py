@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sgv_demo.types import Moving
 from sgv_demo.video.look import place
@@ -23,6 +24,8 @@ _BLUR = 1.5
 """Pixels: pictures are softened before they are compared."""
 _SLACK = 0.6
 """Pixels that the camera's motion may be off; the difference this makes at an edge doesn't count."""
+_ALIKE = 0.7
+"""Correlation of two changes in a row from which a cell turns into something else by and by."""
 _EVERYWHERE = 0.4
 """Share of the picture: when more changes, it is a dissolve, not a thing."""
 _REACH = 0.2
@@ -49,37 +52,43 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     `two` are the camera's transforms from first to middle and from middle to last.
     """
     to_last = np.vstack([two, (0, 0, 1)]) @ np.vstack([one, (0, 0, 1)])
-    change = np.minimum(_change(middle.grey, last.grey, np.asarray(two)), _change(first.grey, last.grey, to_last[:2]))
-    mean = cells(np.asarray(change, np.float32)).mean(axis=2)
-    mask = (mean > max(_CHANGED, _NOISE * float(np.median(mean)))).astype(np.uint8)
+    soft = cv2.GaussianBlur(last.grey, (0, 0), _BLUR).astype(np.float32)
+    across, down = (cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    now, before = _difference(middle.grey, soft, np.asarray(two)), _difference(first.grey, soft, to_last[:2])
+    change = np.minimum(np.abs(now), np.abs(before)) - _SLACK * cv2.magnitude(across, down)
+    mean = cells(np.clip(change, 0, None).astype(np.float32)).mean(axis=2)
+    mask = (mean > max(_CHANGED, _NOISE * float(np.median(mean)))) & ~_turning(now, before - now)
     if not mask.any() or mask.mean() > _EVERYWHERE:
         return ()
-    count, labels = cv2.connectedComponents(cv2.dilate(mask, np.ones((3, 3), np.uint8)), connectivity=4)
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(near, connectivity=4)
     rows, columns = mask.shape
     found: list[Region] = []
     for label in range(1, count):
-        y, x = np.nonzero((labels == label) & (mask > 0))
+        y, x = np.nonzero((labels == label) & mask)
         if len(x) >= 2:
             found.append(Region(float(x.mean() + 0.5) / columns, float(y.mean() + 0.5) / rows, len(x) / mask.size))
     return tuple(sorted(found, key=lambda region: -region.area)[: 2 * _MOST])
 
 
-def _change(before: Grey, after: Grey, matrix: Floats) -> Floats:
-    """Grey levels by which `after` differs from `before` moved along `matrix`, the light's change taken out."""
+def _difference(before: Grey, after: Floats, matrix: Floats) -> Floats:
+    """`after` less `before` moved along `matrix`, in grey levels, the light's change taken out; 0 where unseen."""
     height, width = after.shape
-    moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT).astype(np.float32)
     seen = cv2.warpAffine(np.full_like(before, 255), matrix, (width, height)) > 254
-    a, b = cv2.GaussianBlur(moved, (0, 0), _BLUR), cv2.GaussianBlur(after, (0, 0), _BLUR).astype(np.float32)
     if seen.sum() < 0.2 * seen.size:
-        return np.zeros_like(b)
-    spread = max(1.0, float(a[seen].std()))
-    gain = float(np.clip(b[seen].std() / spread, 0.3, 3.0))
-    a = (a - float(np.median(a[seen]))) * gain + float(np.median(b[seen]))
-    slack = _SLACK * cv2.magnitude(
-        cv2.Sobel(b, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(b, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
-    inner = cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8))
-    return np.asarray(np.clip(np.abs(a - b) - slack, 0, None) * inner, np.float32)
+        return np.zeros_like(after)
+    moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    soft = cv2.GaussianBlur(moved, (0, 0), _BLUR).astype(np.float32)
+    gain = float(np.clip(after[seen].std() / max(1.0, float(soft[seen].std())), 0.3, 3.0))
+    lit = (soft - float(np.median(soft[seen]))) * gain + float(np.median(after[seen]))
+    return np.asarray((after - lit) * cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)), np.float32)
+
+
+def _turning(now: Floats, before: Floats) -> NDArray[np.bool_]:
+    """Cells that change now as they changed before: they dissolve, fade or brighten, and nothing moves there."""
+    along = cells(now * before).sum(axis=2)
+    size = np.sqrt(cells(now * now).sum(axis=2) * cells(before * before).sum(axis=2))
+    return along > _ALIKE * np.maximum(size, 1.0)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,193 @@
+"""Draws the example clips and writes down what is true of them: python assets/examples/render.py [FOLDER]
+
+Everything is drawn with NumPy, OpenCV and Pillow from fixed seeds; no picture comes from elsewhere. truth.json names
+for each clip its cuts (seconds), camera moves, things that move and text.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scenes import SHARP, beach, bedroom, city, rooftop, street, valley
+
+WIDTH, HEIGHT, FPS = 640, 360, 24
+
+
+@dataclass(frozen=True)
+class View:
+    """A window onto a canvas: centre in picture widths and heights from the canvas's upper left corner, and zoom."""
+
+    x: float
+    y: float
+    zoom: float = 1.0
+
+
+def ease(t: float) -> float:
+    """0 to 1 with soft ends."""
+    t = float(np.clip(t, 0, 1))
+    return t * t * (3 - 2 * t)
+
+
+def window(canvas: np.ndarray, view: View) -> np.ndarray:
+    """What the camera sees of a canvas drawn `SHARP` times as large as it is shown."""
+    scale = SHARP / view.zoom
+    left = view.x * WIDTH * SHARP - WIDTH * scale / 2
+    top = view.y * HEIGHT * SHARP - HEIGHT * scale / 2
+    matrix = np.array([[scale, 0, left], [0, scale, top]])
+    soft = cv2.GaussianBlur(canvas, (0, 0), 0.4 * scale) if scale > 1.2 else canvas
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(soft, matrix, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+
+def title(picture: np.ndarray, text: str, strength: float) -> np.ndarray:
+    """Writes a title with a soft shadow into the middle of a picture."""
+    if strength <= 0:
+        return picture
+    font = ImageFont.load_default(size=46)
+    layer = Image.new("L", (WIDTH, HEIGHT), 0)
+    ImageDraw.Draw(layer).text((WIDTH / 2, HEIGHT * 0.24), text, fill=255, font=font, anchor="mm")
+    letters = np.asarray(layer, np.float32) / 255 * strength
+    shadow = np.clip(cv2.GaussianBlur(letters, (0, 0), 5) * 0.9, 0, 1)[..., None]
+    dark = picture * (1 - 0.6 * shadow)
+    return (dark * (1 - letters[..., None]) + np.array((255, 244, 222)) * letters[..., None]).astype(np.uint8)
+
+
+def ball(picture: np.ndarray, x: float, y: float, floor: float, colour: tuple[int, int, int]) -> np.ndarray:
+    """A shaded ball at (x, y) and its shadow at height `floor`, all in pixels."""
+    radius = 30
+    out = picture.astype(np.float32)
+    yy, xx = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    near = 1 / (1 + max(0.0, floor - y) / 90)
+    spot = np.exp(-(((xx - x) / (radius * 1.2)) ** 2) - ((yy - floor - radius) / 7) ** 2)
+    out *= 1 - (0.55 * near * spot)[..., None]
+    nx, ny = (xx - x) / radius, (yy - y) / radius
+    inside = np.clip((1 - np.hypot(nx, ny)) * radius, 0, 1)[..., None]
+    nz = np.sqrt(np.clip(1 - nx**2 - ny**2, 0, 1))
+    light = np.clip(-0.45 * nx - 0.6 * ny + 0.66 * nz, 0, 1)
+    shine = np.clip(-0.4 * nx - 0.55 * ny + 0.73 * nz, 0, 1) ** 40
+    stripe = np.where(np.abs(ny + 0.25 * nx) < 0.22, 0.75, 0.0)[..., None]
+    base = np.array(colour, np.float32) * (1 - stripe) + 250 * stripe
+    shaded = base * (0.35 + 0.75 * light)[..., None] + 200 * shine[..., None]
+    return np.clip(out * (1 - inside) + shaded * inside, 0, 255).astype(np.uint8)
+
+
+def bounce(t: float, floor: float, height: float, period: float = 1.1) -> float:
+    """Height in pixels of something that bounces on `floor`."""
+    phase = (t / period) % 1
+    return floor - height * 4 * phase * (1 - phase)
+
+
+def valley_frames() -> Iterator[np.ndarray]:
+    """A morning valley: the camera pans right over it, rests, and zooms in on a cabin by the lake."""
+    canvas = valley(np.random.default_rng(3))
+    for i in range(12 * FPS):
+        t = i / FPS
+        x = 0.6 + 0.16 * 5.5 * ease(t / 5.5)
+        zoom = 1 + 0.75 * ease((t - 8) / 4)
+        pull = ease((t - 8) / 4)
+        yield window(canvas, View(x + 0.035 * pull, 0.5 + 0.11 * pull, zoom))
+
+
+def city_frames() -> Iterator[np.ndarray]:
+    """A skyline from dusk to night under a title, then a cut to a tower that the camera tilts up along."""
+    dusk, night = city(np.random.default_rng(11))
+    tower = street(np.random.default_rng(5))
+    for i in range(12 * FPS):
+        t = i / FPS
+        if t < 7:
+            share = ease(t / 6.5)
+            picture = cv2.addWeighted(window(dusk, View(0.5, 0.5)), 1 - share, window(night, View(0.5, 0.5)), share, 0)
+            yield title(picture, "CITY LIGHTS", ease((t - 1) / 0.8) * (1 - ease((t - 5) / 0.8)))
+        else:
+            yield window(tower, View(0.5, 1.5 - 0.9 * ease((t - 6.4) / 6.2), 1.0))
+
+
+def ball_frames() -> Iterator[np.ndarray]:
+    """A ball bounces through three scenes: the camera rests, pans left, zooms out."""
+    rooms = [make(np.random.default_rng(20 + k)) for k, make in enumerate((bedroom, beach, rooftop))]
+    for i in range(12 * FPS):
+        t = i / FPS
+        if t < 4:
+            picture = window(rooms[0], View(0.75, 0.5))
+            yield ball(picture, 60 + 130 * t, bounce(t, 285, 190), 285, (220, 60, 50))
+        elif t < 8:
+            picture = window(rooms[1], View(1.1 - 0.11 * (t - 4), 0.5))
+            yield ball(picture, 560 - 110 * (t - 4), bounce(t, 290, 170), 290, (40, 150, 210))
+        else:
+            picture = window(rooms[2], View(0.75, 0.5, 1.45 * (1 / 1.09) ** (t - 8)))
+            yield ball(picture, 120 + 95 * (t - 8), bounce(t, 295, 180), 295, (240, 180, 40))
+
+
+CLIPS: dict[str, tuple[Callable[[], Iterator[np.ndarray]], dict[str, Any]]] = {
+    "valley.mp4": (
+        valley_frames,
+        {
+            "title": "Morning valley: a pan, a rest, a zoom",
+            "cuts": [],
+            "camera": [
+                {"start": 0.0, "end": 5.5, "word": "pan right"},
+                {"start": 5.5, "end": 8.0, "word": "static"},
+                {"start": 8.0, "end": 12.0, "word": "zoom in"},
+            ],
+            "text": [],
+        },
+    ),
+    "city.mp4": (
+        city_frames,
+        {
+            "title": "City lights: dusk to night, a title, a tower",
+            "cuts": [7.0],
+            "camera": [
+                {"start": 0.0, "end": 7.0, "word": "static"},
+                {"start": 7.0, "end": 12.0, "word": "tilt up"},
+            ],
+            "text": [{"start": 1.8, "end": 5.0, "line": "CITY LIGHTS"}],
+        },
+    ),
+    "ball.mp4": (
+        ball_frames,
+        {
+            "title": "A ball in three places",
+            "cuts": [4.0, 8.0],
+            "camera": [
+                {"start": 0.0, "end": 4.0, "word": "static"},
+                {"start": 4.0, "end": 8.0, "word": "pan left"},
+                {"start": 8.0, "end": 12.0, "word": "zoom out"},
+            ],
+            "text": [],
+        },
+    ),
+}
+
+
+def write(path: Path, frames: Iterator[np.ndarray]) -> int:
+    """Encodes frames as H.264; returns the file's bytes."""
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as file:
+        stream = file.add_stream("libx264", rate=FPS, options={"crf": "27", "preset": "veryslow", "g": "96"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for picture in frames:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode())
+    return path.stat().st_size
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (frames, _) in CLIPS.items():
+        print(name, write(folder / name, frames()), "bytes")
+    truth = {name: {"fps": FPS, "duration": 12.0, "size": [WIDTH, HEIGHT], **facts} for name, (_, facts) in CLIPS.items()}
+    (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

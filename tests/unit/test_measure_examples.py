@@ -1,0 +1,75 @@
+"""The example clips: measuring them gives what was written down when they were drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from sgv_demo.types import Evidence, Frame, Keyframe
+from sgv_demo.video.look import look
+from sgv_demo.video.measure import GapMeter, TextReader
+
+FOLDER = Path(__file__).parents[2] / "assets" / "examples"
+TRUTH: dict[str, dict[str, Any]] = json.loads((FOLDER / "truth.json").read_text())
+
+
+def frames(name: str, rate: float = 4.0) -> Iterator[Frame]:
+    """Frames of an example about `rate` times a second, and its last one."""
+
+    def frame(picture: av.VideoFrame) -> Frame:
+        return Frame(picture.time or 0.0, np.asarray(picture.to_ndarray(format="rgb24"), np.uint8))
+
+    with av.open(str(FOLDER / name)) as file:
+        wanted, last = 0.0, None
+        for picture in file.decode(video=0):
+            last = picture
+            if picture.time is not None and picture.time >= wanted - 1e-6:
+                yield frame(picture)
+                wanted, last = wanted + 1 / rate, None
+        if last is not None:
+            yield frame(last)
+
+
+def gaps(name: str) -> list[Evidence]:
+    """Evidence between samples two seconds apart."""
+    meter, before, found = GapMeter(), None, []
+    shown = list(frames(name))
+    for frame in shown:
+        meter.feed(frame)
+        if frame.time % 2 < 1e-6 or frame is shown[-1]:
+            after = Keyframe(len(found), frame, None, frame.time)
+            if before is not None:
+                found.append(meter.gap(before, after))
+            before = after
+    return found
+
+
+def test_they_are_small() -> None:
+    assert sum((FOLDER / name).stat().st_size for name in TRUTH) <= 1_500_000
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_measured_as_drawn(name: str) -> None:
+    truth, found = TRUTH[name], gaps(name)
+    assert [time for gap in found for time in gap.cuts] == pytest.approx(truth["cuts"], abs=0.02)
+    checked = 0
+    for gap in found:
+        words = [m["word"] for m in truth["camera"] if m["start"] <= gap.start + 0.05 and gap.end - 0.05 <= m["end"]]
+        if words and not gap.cuts:
+            assert gap.camera == (words[0],), f"{gap.start} to {gap.end}"
+            checked += 1
+    assert checked >= 4
+
+
+def test_the_title_is_read() -> None:
+    line = TRUTH["city.mp4"]["text"][0]
+    reader = TextReader()
+    texts = {frame.time: look(frame, reader).text for frame in frames("city.mp4", 0.5) if frame.time < 7}
+    for time, text in texts.items():
+        assert (line["line"] in " ".join(text)) is (line["start"] <= time <= line["end"]), (time, text)
