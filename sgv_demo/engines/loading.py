@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import pickle
 import re
 import shutil
@@ -91,6 +92,7 @@ def quantization_config(kind: str, skip: Sequence[str], dtype: torch.dtype) -> B
     if kind == "none":
         return None
     if kind == "int8":
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(skip))
     if kind == "nf4":
         return BitsAndBytesConfig(

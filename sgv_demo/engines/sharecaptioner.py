@@ -31,6 +31,7 @@ from sgv_demo.engines.xcomposer2 import tiling
 from sgv_demo.engines.xcomposer2.checkpoint import (
     TOKENIZER_FILES,
     empty_network,
+    fingerprint,
     is_quantized,
     is_repacked,
     load_network,
@@ -323,6 +324,7 @@ def load(
         quantization=quantization,
         dtype=str(kind).removeprefix("torch."),
         licence=LICENCE,
+        fingerprint=fingerprint(folder),
     )
     return ShareCaptioner(network, tokenizer, info, folder)
 

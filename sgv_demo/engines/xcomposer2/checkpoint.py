@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from sgv_demo.errors import EngineError
 
 TOKENIZER_FILES = ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "clip_vision_config.json")
 """What belongs to a checkpoint beside weights and config."""
+PROBES = 64
+PROBE_BYTES = 1 << 16
 BNB_WIDTH = 64
 """On a CPU, bitsandbytes 0.50 computes wrongly, without an error, where in_features is not a multiple of this."""
 
@@ -44,6 +47,21 @@ def empty_network(config: XComposer2Config) -> InternLMXComposer2ForCausalLM:
     """The network on the meta device: shapes without numbers."""
     with torch.device("meta"):
         return InternLMXComposer2ForCausalLM(config)
+
+
+def fingerprint(folder: Path) -> str:
+    """Changes when the weights, the config or the tokenizer do; of large files it reads the size and a few places."""
+    digest = hashlib.sha256()
+    for file in (*weight_files(folder), *(folder / name for name in ("config.json", *TOKENIZER_FILES))):
+        if not file.is_file():
+            continue
+        size = file.stat().st_size
+        digest.update(f"{file.name}:{size};".encode())
+        with file.open("rb") as opened:
+            for place in range(0, size, max(size // PROBES, PROBE_BYTES)):
+                opened.seek(place)
+                digest.update(opened.read(PROBE_BYTES))
+    return digest.hexdigest()[:16]
 
 
 def is_quantized(folder: Path) -> str:

@@ -1,0 +1,193 @@
+"""The captioner's checkpoint in every published layout, and in every state that can't be used."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sgv_demo.engines import sharecaptioner
+from sgv_demo.engines.xcomposer2.checkpoint import (
+    expected_shapes,
+    fingerprint,
+    load_network,
+    published_name,
+    read_checked_config,
+)
+from sgv_demo.engines.xcomposer2.config import VISION, XComposer2Config
+from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
+from sgv_demo.errors import EngineError
+from tests.tiny_captioner import GOLDEN, Layout, tiny_config, write_checkpoint, write_weights
+
+CPU = torch.device("cpu")
+PUBLISHED = GOLDEN / "checkpoint"
+
+
+def load(folder: Path) -> Any:
+    config = read_checked_config(folder)
+    return load_network(folder, config, quantization="none", dtype=torch.float32, device=CPU)
+
+
+def published_state() -> dict[str, torch.Tensor]:
+    return torch.load(PUBLISHED / "pytorch_model.bin", weights_only=True)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The golden checkpoint without its weights."""
+    for file in PUBLISHED.iterdir():
+        if file.suffix != ".bin":
+            shutil.copyfile(file, tmp_path / file.name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("layout", ["bin", "shards", "safetensors"])
+def test_every_layout_gives_the_same_weights(copy: Path, layout: Layout):
+    state = published_state()
+    write_weights(copy, state, layout)
+    loaded = {published_name(name): value for name, value in load(copy).state_dict().items()}
+    assert loaded
+    for name, value in loaded.items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_unused_tensors_may_be_there_or_not(copy: Path):
+    state = {name: value for name, value in published_state().items() if "post_layernorm" not in name}
+    state |= {f"{VISION}embeddings.position_ids": torch.arange(577)[None]}
+    state |= {"model.layers.0.attention.rotary_emb.inv_freq": torch.ones(8)}
+    write_weights(copy, state, "bin")
+    load(copy)
+
+
+def test_rank_and_vocabulary_are_read_from_the_files(tmp_path: Path):
+    config = tiny_config(rank=4, vocabulary=1064)
+    read = read_checked_config(write_checkpoint(tmp_path, config, layout="shards"))
+    assert (read.plora_rank, read.vocab_size) == (4, 1064)
+
+
+def test_tower_is_read_from_shapes_where_no_file_describes_it(tmp_path: Path):
+    config = tiny_config()
+    read = read_checked_config(write_checkpoint(tmp_path, config, vision_file=False)).vision
+    told = config.vision
+    assert (read.hidden_size, read.num_hidden_layers, read.intermediate_size) == (64, 2, 128)
+    assert (read.num_attention_heads, read.image_size, read.patch_size) == (told.num_attention_heads, 336, 14)
+
+
+def test_misleading_entries_of_the_config_are_ignored(copy: Path):
+    write_weights(copy, published_state(), "bin")
+    raw = json.loads((copy / "config.json").read_text())
+    raw |= {"torch_dtype": "float16", "use_cache": False, "model_type": "internlm", "max_length": 1}
+    (copy / "config.json").write_text(json.dumps(raw))
+    network = load(copy)
+    assert network.dtype is torch.float32
+    assert network.generation_config.max_length in (None, 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architectures": ["LlamaForCausalLM"]}, "another model (LlamaForCausalLM)"),
+        ({"architectures": None}, "another model (unnamed)"),
+        ({"hidden_size": None}, "lacks a valid hidden_size"),
+        ({"num_hidden_layers": "2"}, "lacks a valid num_hidden_layers"),
+        ({"num_attention_heads": 3}, "contradicts itself"),
+        ({"num_hidden_layers": 3}, "missing model.layers.2.attention.wqkv.weight"),
+        ({"vocab_size": 900}, "misshapen model.tok_embeddings.weight [1000, 64] instead of [900, 64]"),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rotary scaling 'linear'"),
+    ],
+)
+def test_unfitting_config(copy: Path, change: dict[str, Any], message: str):
+    write_weights(copy, published_state(), "bin")
+    raw = json.loads((copy / "config.json").read_text()) | change
+    (copy / "config.json").write_text(json.dumps(raw))
+    with pytest.raises(EngineError) as caught:
+        read_checked_config(copy)
+    assert message in str(caught.value)
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_named(copy: Path):
+    state = published_state()
+    del state["output.weight"]
+    state["model.layers.9.extra"] = torch.ones(1)
+    state["plora_glb_GN"] = torch.ones(1, 1, 5)
+    write_weights(copy, state, "shards")
+    with pytest.raises(EngineError) as caught:
+        read_checked_config(copy)
+    for part in ("missing output.weight", "unexpected model.layers.9.extra", "misshapen plora_glb_GN [1, 1, 5]"):
+        assert part in str(caught.value)
+
+
+def test_checkpoint_without_partial_lora(copy: Path):
+    write_weights(copy, {name: value for name, value in published_state().items() if "Plora" not in name}, "bin")
+    with pytest.raises(EngineError, match="no Partial LoRA"):
+        read_checked_config(copy)
+
+
+def test_folder_that_is_no_checkpoint(tmp_path: Path):
+    with pytest.raises(EngineError, match=r"is not a checkpoint: config\.json is missing"):
+        sharecaptioner.load(str(tmp_path), quantization="none", dtype="float32", device="cpu")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a model"])
+def test_unusable_tokenizer(tmp_path: Path, content: bytes | None):
+    if content is not None:
+        (tmp_path / "tokenizer.model").write_bytes(content)
+    with pytest.raises(EngineError, match=r"tokenizer\.model"):
+        Tokenizer.load(tmp_path, 1000)
+
+
+def test_markers_beyond_the_embedding():
+    with pytest.raises(EngineError, match="lacks the turn marker"):
+        Tokenizer.load(PUBLISHED, 998)
+
+
+def test_fingerprint_tells_weights_apart(tmp_path: Path):
+    first = write_checkpoint(tmp_path / "a" / "same", seed=1)
+    again = write_checkpoint(tmp_path / "b" / "same", seed=1)
+    other = write_checkpoint(tmp_path / "c" / "same", seed=2)
+    assert fingerprint(first) == fingerprint(again) != fingerprint(other)
+
+
+def published_shapes(layers: int, width: int, rank: int, inner: int, kv: int) -> dict[str, tuple[int, ...]]:
+    """The decoder's tensors as the published 7B checkpoint names them."""
+    shapes = {
+        "model.tok_embeddings.weight": (92544, width),
+        "output.weight": (92544, width),
+        "model.norm.weight": (width,),
+        "plora_glb_GN": (1, 1, 4096),
+        "plora_sub_GN": (1, 1, 1, 4096),
+    }
+    for index in (0, 2):
+        shapes |= {f"vision_proj.{index}.weight": (width, 4096), f"vision_proj.{index}.bias": (width,)}
+    linears = {
+        "attention.wqkv": (width + 2 * kv, width),
+        "attention.wo": (width, width),
+        "feed_forward.w1": (inner, width),
+        "feed_forward.w3": (inner, width),
+        "feed_forward.w2": (width, inner),
+    }
+    for layer in range(layers):
+        start = f"model.layers.{layer}."
+        shapes |= {f"{start}attention_norm.weight": (width,), f"{start}ffn_norm.weight": (width,)}
+        for name, (outputs, inputs) in linears.items():
+            shapes[f"{start}{name}.weight"] = (outputs, inputs)
+            shapes[f"{start}{name}.Plora_A.weight"] = (rank, inputs)
+            shapes[f"{start}{name}.Plora_B.weight"] = (outputs, rank)
+    return shapes
+
+
+def test_real_size_network_has_the_published_names_and_shapes():
+    built = expected_shapes(XComposer2Config())
+    decoder = {name: shape for name, shape in built.items() if not name.startswith(VISION)}
+    assert decoder == published_shapes(layers=32, width=4096, rank=256, inner=14336, kv=1024)
+    assert decoder["model.layers.31.attention.wqkv.weight"] == (6144, 4096)
+    tower = {name.removeprefix(VISION): shape for name, shape in built.items() if name.startswith(VISION)}
+    assert tower["embeddings.position_embedding.weight"] == (577, 1024)
+    assert tower["embeddings.patch_embedding.weight"] == (1024, 3, 14, 14)
+    assert tower["pre_layrnorm.weight"] == (1024,)
+    assert tower["encoder.layers.23.mlp.fc1.weight"] == (4096, 1024)
+    assert len(tower) == 3 + 2 + 24 * 16
