@@ -109,13 +109,13 @@ def _header(role: str) -> list[Piece]:
     return [_marker("<|start_header_id|>"), Piece(role), _marker("<|end_header_id|>")]
 
 
-SMOL_DESCRIBE = "This is the first frame of a video. Describe in detail what it shows: subjects, setting, light, text."
-"""SmolVLM2 was not trained on the four roles; these prompts, down to `smol_recaption`, are this project's own."""
+PLAIN_DESCRIBE = "This is the first frame of a video. Describe in detail what it shows: subjects, setting, light, text."
+"""General models were not trained on the four roles; these prompts, down to `plain_recaption`, are this project's own."""
 
-SMOL_OVERVIEW = "Describe this video in detail, in the order in which things happen."
+PLAIN_OVERVIEW = "Describe this video in detail, in the order in which things happen."
 
 
-def smol_difference(previous: str) -> str:
+def plain_difference(previous: str) -> str:
     """What changed between two frames, after the caption just before."""
     before = f"What happened before: {previous}\n" if previous else ""
     return (
@@ -124,18 +124,18 @@ def smol_difference(previous: str) -> str:
     )
 
 
-def smol_summary(captions: Sequence[tuple[float, float, str]]) -> str:
+def plain_summary(captions: Sequence[tuple[float, float, str]]) -> str:
     """Clip summary from (start, end, text) of each caption; seconds."""
-    lines = "".join(f"{smol_clock(start)} to {smol_clock(end)}: {text}\n" for start, end, text in captions)
+    lines = "".join(f"{plain_clock(start)} to {plain_clock(end)}: {text}\n" for start, end, text in captions)
     return f"These are descriptions of the parts of one video, in order:\n{lines}Write one summary of the whole video."
 
 
-def smol_recaption(text: str) -> str:
+def plain_recaption(text: str) -> str:
     """From a short idea to a detailed caption."""
     return f"Write a detailed description, in one paragraph, of a video that shows this: {text}"
 
 
-def smol_clock(seconds: float) -> str:
+def plain_clock(seconds: float) -> str:
     """MM:SS, as the processor of SmolVLM2 writes frame times."""
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
@@ -166,7 +166,7 @@ def _smol_user(times: Sequence[float], duration: float) -> list[Piece]:
     series = f"the following series of {_number(len(times))} frames from a {length} [H:MM:SS] video"
     pieces = [Piece(f"User: You are provided {series}.\n")]
     for time in times:
-        pieces += [Piece(f"\nFrame from {smol_clock(time)}:"), IMAGE]
+        pieces += [Piece(f"\nFrame from {plain_clock(time)}:"), IMAGE]
     return [*pieces, Piece("\n\n")]
 
 

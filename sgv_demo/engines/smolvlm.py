@@ -31,6 +31,7 @@ from sgv_demo.engines.loading import (
     resolve_dtype,
     resolve_model,
 )
+from sgv_demo.engines.pictures import thinned
 from sgv_demo.engines.smol_checkpoint import faster_on_cpu, figures, load_network
 from sgv_demo.engines.streaming import TICK, Controls, hold_back, stream_ids, stream_text
 from sgv_demo.errors import EngineError
@@ -45,6 +46,7 @@ from sgv_demo.types import (
     Trace,
     Turn,
 )
+from sgv_demo.video.compose import resized
 
 __all__ = ["SmolVLM", "figures", "load"]
 
@@ -101,14 +103,14 @@ class SmolVLM:
 
     def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
         """Describes the first keyframe."""
-        return self._say(prompts.SMOL_DESCRIBE, [(keyframe.time, keyframe.frame.image)], options)
+        return self._say(prompts.PLAIN_DESCRIBE, [(keyframe.time, keyframe.frame.image)], options)
 
     def difference(
         self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
     ) -> Generation:
         """Says what changed between two keyframes; `evidence` is not used, the model looks for itself."""
         pictures = [(frame.stated_time, frame.frame.image) for frame in (before, after)]
-        return self._say(prompts.smol_difference(previous), pictures, options)
+        return self._say(prompts.plain_difference(previous), pictures, options)
 
     def overview(
         self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
@@ -120,11 +122,11 @@ class SmolVLM:
         """
         if not keyframes:
             raise EngineError("There are no keyframes to describe; choose another range.")
-        return self._say(prompts.SMOL_OVERVIEW, [(k.stated_time, k.frame.image) for k in keyframes], options)
+        return self._say(prompts.PLAIN_OVERVIEW, [(k.stated_time, k.frame.image) for k in keyframes], options)
 
     def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
         """Sums up captions in time order."""
-        return self._say(prompts.smol_summary([(c.start, c.end, c.text) for c in captions]), [], options)
+        return self._say(prompts.plain_summary([(c.start, c.end, c.text) for c in captions]), [], options)
 
     def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
         """Turns a short generation prompt into a detailed caption.
@@ -134,7 +136,7 @@ class SmolVLM:
         """
         if not prompt.strip():
             raise EngineError("The prompt is empty; write what the video should show.")
-        return self._say(prompts.smol_recaption(prompt), [], options)
+        return self._say(prompts.plain_recaption(prompt), [], options)
 
     def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
         """Streams the answer to `question` about the scene's frames.
@@ -178,7 +180,7 @@ class SmolVLM:
         history: Sequence[Turn],
     ) -> Generation:
         network, started = self._loaded(), time.perf_counter()
-        shown = thinned(pictures)
+        shown = thinned(pictures, MOST_PICTURES)
         times = [seconds for seconds, _ in shown]
         pieces = prompts.smol_prompt(text, times, duration or max(times, default=0.0), history)
         ids = self._encode(pieces)
@@ -284,17 +286,8 @@ class SmolVLM:
         return self._network
 
 
-def thinned(pictures: Sequence[tuple[float, Picture]], most: int = MOST_PICTURES) -> list[tuple[float, Picture]]:
-    """At most `most` pictures, evenly spread, the first and the last among them."""
-    if len(pictures) <= most:
-        return list(pictures)
-    return [pictures[round(i * (len(pictures) - 1) / (most - 1))] for i in range(most)]
-
-
 def contact_sheet(images: Sequence[Picture], side: int) -> Picture:
     """All pictures as the model saw them, squares of `side` pixels, in rows; for people to look at."""
-    from sgv_demo.video.compose import resized
-
     across = math.ceil(math.sqrt(len(images)))
     small = side if len(images) < 3 else max(side // 2, 1)
     sheet = np.zeros((math.ceil(len(images) / across) * small, across * small, 3), np.uint8)

@@ -19,6 +19,7 @@ from transformers.models.smolvlm.processing_smolvlm import (
 
 from sgv_demo import prompts
 from sgv_demo.engines import Answerer, Captioner, Scene, smolvlm
+from sgv_demo.engines.pictures import thinned
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
 from tests import tiny_smolvlm
@@ -181,7 +182,7 @@ def test_beams_arrive_whole(engine) -> None:
 
 
 def test_many_keyframes_are_thinned_evenly_and_it_says_so(engine) -> None:
-    assert [time for time, _ in smolvlm.thinned([(float(i), picture(0)) for i in range(9)], 3)] == [0, 4, 8]
+    assert [time for time, _ in thinned([(float(i), picture(0)) for i in range(9)], 3)] == [0, 4, 8]
     _, trace = run(engine.overview([keyframe(i, 3) for i in range(70)], [], GenerationOptions(max_new_tokens=2)))
     assert trace.note == "64 of 70 pictures were shown."
     assert trace.prompt.count("<image>") == 64

@@ -1,0 +1,59 @@
+"""Addresses of servers: what is one, and which lie inside this network."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+import httpx2
+
+from sgv_demo.errors import EngineError, SettingsError
+
+
+def checked(url: str) -> str:
+    """
+    Raises:
+        SettingsError: not http or https, no host, or with a password in it.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable, parts = False, urlsplit("")
+    if not usable:
+        raise SettingsError(f"{url[:80]!r} is no server's address; give one like http://127.0.0.1:8000/v1.")
+    if parts.username or parts.password:
+        raise SettingsError("A server's address must not hold a password; put the key into SGV_API_KEY.")
+    return url.rstrip("/")
+
+
+class OutsideOnly(httpx2.AsyncHTTPTransport):
+    """Connects to public addresses alone: each name is resolved once, checked, and connected to by that number, so
+    that neither a redirect nor a second look-up leads inside."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        host = request.url.host
+        address = await asyncio.to_thread(public_address, host, request.url.port or 443)
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = request.url.copy_with(host=address)
+        return await super().handle_async_request(request)
+
+
+def public_address(host: str, port: int) -> str:
+    """The first address of `host`, all of whose addresses are public.
+
+    Raises:
+        EngineError: one of them is inside (loopback, private, link-local, …), or there is none.
+    """
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError) as error:
+        raise EngineError(f"The server {host} can't be found; check its address.") from error
+    for text in found:
+        number = ipaddress.ip_address(text.split("%")[0])
+        number = getattr(number, "ipv4_mapped", None) or number
+        if not number.is_global or number.is_multicast:
+            raise EngineError(f"The server {host} lies inside this network; only public addresses may be given here.")
+    return sorted(found)[0]

@@ -1,0 +1,224 @@
+"""Captioner and answerer on OpenAI-compatible servers: vLLM, SGLang, lmdeploy, llama.cpp, Ollama, a hosted one.
+
+Pictures travel as JPEG data URIs of bounded size. The key lives in `Access` alone and is in no text that leaves here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from PIL import Image
+
+from sgv_demo import prompts
+from sgv_demo.engines import Scene
+from sgv_demo.engines.pictures import scaled, thinned
+from sgv_demo.engines.servers import Access, Ending, Fleet, Request, call, listed_models
+from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.settings import Settings
+from sgv_demo.types import (
+    Caption,
+    EngineInfo,
+    Evidence,
+    Generation,
+    GenerationOptions,
+    Keyframe,
+    Picture,
+    Trace,
+    Turn,
+)
+
+LONG_SIDE = 1024
+"""Pixels: pictures sent alone or in pairs are scaled down to it."""
+LONG_SIDE_OF_MANY = 512
+"""Pixels: the same with more than two."""
+MOST_PICTURES = 32
+"""Pictures at most in one request; more are thinned out evenly."""
+MOST_BYTES = 8_000_000
+"""Bytes of all pictures of a request at most; beyond it they are made smaller."""
+QUALITY = 88
+CONTEXT_TOKENS = 6000
+"""Tokens of captions in one summary; servers don't tell how much they read, and all common models read this."""
+
+
+class Remote:
+    """A `Captioner` and an `Answerer` over one or several servers that run the same model."""
+
+    default_frames = 16
+    context_tokens = CONTEXT_TOKENS
+
+    def __init__(self, fleet: Fleet, access: Access, model: str) -> None:
+        self._fleet, self._access, self._model = fleet, access, model
+        count = len(fleet.servers)
+        # A server that was started from a folder calls its model by that folder's path, which is nobody's business.
+        name = PurePath(model).name if model.startswith(("/", "~", ".")) or "\\" in model else model
+        self.info = EngineInfo(
+            name="remote",
+            label=f"{name} on {'a server' if count == 1 else f'{count} servers'}",
+            device="remote",
+            model=name,
+            fingerprint=hashlib.sha256(model.encode()).hexdigest()[:12],
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """An upper estimate, as the server's tokenizer isn't here: a token for every three bytes."""
+        return len(text.encode()) // 3 + 1
+
+    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
+        """Describes the first keyframe."""
+        return self._say(prompts.PLAIN_DESCRIBE, [(keyframe.stated_time, keyframe.frame.image)], options)
+
+    def difference(
+        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
+    ) -> Generation:
+        """Says what changed between two keyframes; `evidence` is not used, the model looks for itself."""
+        pictures = [(frame.stated_time, frame.frame.image) for frame in (before, after)]
+        return self._say(prompts.plain_difference(previous), pictures, options)
+
+    def overview(
+        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+    ) -> Generation:
+        """Fast captioning: one text for all keyframes, of which at most 32 are sent.
+
+        Raises:
+            EngineError: there are no keyframes.
+        """
+        if not keyframes:
+            raise EngineError("There are no keyframes to describe; choose another range.")
+        return self._say(prompts.PLAIN_OVERVIEW, [(k.stated_time, k.frame.image) for k in keyframes], options)
+
+    def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
+        """Sums up captions in time order."""
+        return self._say(prompts.plain_summary([(c.start, c.end, c.text) for c in captions]), [], options)
+
+    def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
+        """Turns a short generation prompt into a detailed caption.
+
+        Raises:
+            EngineError: the prompt is empty.
+        """
+        if not prompt.strip():
+            raise EngineError("The prompt is empty; write what the video should show.")
+        return self._say(prompts.plain_recaption(prompt), [], options)
+
+    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
+        """Streams the answer to `question` about the scene's frames.
+
+        Raises:
+            EngineError: no question, or the server failed: cause and remedy.
+        """
+        if not question.strip():
+            raise EngineError("The question is empty; type one.")
+        return self._say(question, [(frame.time, frame.image) for frame in scene.frames], options, history)
+
+    def _say(
+        self,
+        text: str,
+        pictures: Sequence[tuple[float, Picture]],
+        options: GenerationOptions,
+        history: Sequence[Turn] = (),
+    ) -> Generation:
+        started = time.perf_counter()
+        shown = thinned(pictures, MOST_PICTURES)
+        sent = messages(text, shown, history)
+        request = Request(self._model, sent, options.max_new_tokens, options.temperature, options.top_p)
+        ending: Ending = yield from call(self._fleet, self._access, request)
+        notes = list(ending.notes)
+        if len(shown) < len(pictures):
+            notes.append(f"{len(shown)} of {len(pictures)} pictures were sent.")
+        if options.beams > 1:
+            notes.append("Servers decode with one beam, so that the text streams.")
+        return Trace(
+            prompt=flat(sent),
+            prompt_tokens=ending.prompt_tokens,
+            seconds=time.perf_counter() - started,
+            finish=ending.finish,
+            picture=scaled(shown[0][1], LONG_SIDE) if len(shown) == 1 else None,
+            note=" ".join(notes),
+        )
+
+
+def messages(
+    text: str, pictures: Sequence[tuple[float, Picture]], history: Sequence[Turn] = ()
+) -> list[dict[str, Any]]:
+    """The conversation in the form of chat completions; the pictures, each after its time, stand in the first turn."""
+    found: list[dict[str, Any]] = []
+    uris = data_uris([image for _, image in pictures])
+    for i, turn in enumerate((*history, Turn(text, ""))):
+        content: Any = turn.question
+        if i == 0 and pictures:
+            content = []
+            for (seconds, _), uri in zip(pictures, uris, strict=True):
+                if len(pictures) > 1:
+                    content.append({"type": "text", "text": f"Frame at {prompts.plain_clock(seconds)}:"})
+                content.append({"type": "image_url", "image_url": {"url": uri}})
+            content.append({"type": "text", "text": turn.question})
+        found.append({"role": "user", "content": content})
+        if i < len(history):
+            found.append({"role": "assistant", "content": turn.answer})
+    return found
+
+
+def flat(conversation: Sequence[dict[str, Any]]) -> str:
+    """A conversation as text, a picture as <image>."""
+    lines = []
+    for message in conversation:
+        content = message["content"]
+        parts = [content] if isinstance(content, str) else [part.get("text", "<image>") for part in content]
+        lines.append(f"{message['role']}: {' '.join(parts)}")
+    return "\n".join(lines)
+
+
+def data_uris(images: Sequence[Picture]) -> list[str]:
+    """JPEG data URIs, together at most `MOST_BYTES`: smaller and smaller until they are."""
+    side = LONG_SIDE if len(images) <= 2 else LONG_SIDE_OF_MANY
+    while True:
+        made = [_jpeg(scaled(image, side)) for image in images]
+        if sum(map(len, made)) <= MOST_BYTES or side <= 64:
+            return [f"data:image/jpeg;base64,{base64.b64encode(data).decode()}" for data in made]
+        side //= 2
+
+
+def _jpeg(image: Picture) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def load(settings: Settings) -> Remote:
+    """Makes the engine from `base_url`, `remote_model`, `api_key`, `remote_timeout`.
+
+    Raises:
+        SettingsError: no server is named, or not by a web address.
+        EngineError: no server answers, the key is refused, or no model is named and none is listed.
+    """
+    return _connect(settings, Access(settings.api_key, settings.remote_timeout))
+
+
+def load_for_visitor(settings: Settings, base_url: str, model: str) -> Remote:
+    """Makes the engine for a server that a visitor names: only where the operator allows it, only public addresses,
+    and without the operator's key.
+
+    Raises:
+        SettingsError: not allowed, or no web address.
+        EngineError: the address lies inside, or see `load`.
+    """
+    if not settings.visitor_urls:
+        raise SettingsError("Visitors may not name a server here; the operator can allow it with SGV_VISITOR_URLS=1.")
+    asked = replace(settings, base_url=base_url, remote_model=model, api_key="")
+    return _connect(asked, Access("", settings.remote_timeout, outside_only=True))
+
+
+def _connect(settings: Settings, access: Access) -> Remote:
+    fleet = Fleet(settings.base_url)
+    found = listed_models(fleet, access, settings.hub_timeout)
+    model = settings.remote_model or next(iter(found), "")
+    if not model:
+        raise EngineError("The server lists no model; name the one that it runs with --model.")
+    return Remote(fleet, access, model)
