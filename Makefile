@@ -12,18 +12,18 @@ demo: $(VENV)/.app
 test: lint types unit ui
 
 lint: $(VENV)/.dev
-	"$(BIN)/ruff" check .
-	"$(BIN)/ruff" format --check .
+	"$(BIN)/python" -m ruff check .
+	"$(BIN)/python" -m ruff format --check .
 
 types: $(VENV)/.dev
-	"$(BIN)/basedpyright"
+	"$(BIN)/python" -m basedpyright
 
 # Tests of models and of the reader share two cores well; the page's tests keep Chromium to themselves.
 unit: $(VENV)/.dev
-	"$(BIN)/pytest" tests -m "not ui" -n 2 --dist worksteal -q
+	"$(BIN)/python" -m pytest tests -m "not ui" -n 2 --dist worksteal -q
 
 ui: $(VENV)/.dev
-	"$(BIN)/pytest" tests -m ui -q
+	"$(BIN)/python" -m pytest tests -m ui -q
 
 bench: $(VENV)/.dev
 	"$(BIN)/python" -m benchmarks
