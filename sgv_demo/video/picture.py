@@ -32,7 +32,8 @@ def fitted(size: Size, long_side: int | None) -> Size:
 def to_rgb(frame: VideoFrame, canvas: Size, aspect: Fraction | None, scaler: VideoReformatter) -> Picture:
     """(h, w, 3) uint8 RGB of exactly `canvas` (width, height).
 
-    `scaler` keeps its tables from one picture to the next. A picture of another shape than the canvas (the size changed in mid-stream) is fitted into it between black bars.
+    A picture of another shape than the canvas (the size changed in mid-stream) is fitted into it between black bars.
+    `scaler` keeps its tables from one picture to the next.
     """
     shown = displayed_size(frame.width, frame.height, aspect, frame.rotation)
     scale = min(canvas[0] / shown[0], canvas[1] / shown[1])

@@ -103,8 +103,8 @@ class Walk:
 
     def _seek(self, place: int) -> None:
         scan, reading = self.plan.scan, self.reading
-        # Matroska's index holds presentation times, the others' decoding times.
-        by_pts = reading.container.format.name.startswith("matroska")
+        # Matroska and MP4 are searched by presentation time, the others by decoding time.
+        by_pts = reading.container.format.name.startswith(("matroska", "mov"))
         tick = scan.pts[place] if by_pts else scan.dts[place]
         reading.container.seek(int(tick), stream=reading.stream, backward=True)
         self._restart()
