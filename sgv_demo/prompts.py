@@ -110,7 +110,7 @@ def _header(role: str) -> list[Piece]:
 
 
 PLAIN_DESCRIBE = "This is the first frame of a video. Describe in detail what it shows: subjects, setting, light, text."
-"""General models were not trained on the four roles; these prompts, down to `plain_recaption`, are this project's own."""
+"""General models were not trained on the four roles: these prompts, to `plain_recaption`, are this project's own."""
 
 PLAIN_OVERVIEW = "Describe this video in detail, in the order in which things happen."
 
