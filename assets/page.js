@@ -4,7 +4,7 @@
 window.sgv = (() => {
   const lists = { cards: new Map(), keys: new Map(), chat: new Map() };
   let run = null;
-  const player = () => document.querySelector("#player video");
+  const player = () => document.querySelector("#replay video, #player video");
 
   function seek(seconds, play) {
     const video = player();

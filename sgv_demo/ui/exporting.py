@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from sgv_demo import exports
+from sgv_demo.formats import FORMATS
+from sgv_demo.review import NONE, Review
+from sgv_demo.thumbnails import stored
 from sgv_demo.types import Analysis
 
-FORMATS: tuple[tuple[str, str, Callable[[Analysis], str]], ...] = (
-    ("JSON", ".json", exports.to_json),
-    ("WebVTT", ".vtt", exports.to_vtt),
-    ("SRT", ".srt", exports.to_srt),
-    ("Markdown", ".md", exports.to_markdown),
-)
+_PICTURES = 400
+"""Most pictures in a report: a visitor waits for it."""
 
 _UNSAFE = re.compile(r"[^\w\-. ]+")
 
@@ -25,19 +22,29 @@ def stem(name: str) -> str:
     return cleaned[:80] or "video"
 
 
-def write(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
-    """Writes every format into `folder`; returns (format, file).
+def write(analysis: Analysis, folder: Path, review: Review = NONE) -> list[tuple[str, Path]]:
+    """Writes every format into `folder`, which is inside the result's `exports`; returns (format, file).
 
     Raises:
         OSError: the disk is full or not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = stem(analysis.video.path.name if analysis.video else "video")
-    written: list[tuple[str, Path]] = []
-    for label, ending, make in FORMATS:
-        path = folder / f"{name}{ending}"
+    result = next(parent.parent for parent in (folder, *folder.parents) if parent.name == "exports")
+    pictures = stored(result, analysis.keyframes[:_PICTURES])
+    made = _paths(analysis, folder)
+    for form, (_, path) in zip(FORMATS, made, strict=True):
         part = path.with_name(path.name + ".part")
-        part.write_text(make(analysis), encoding="utf-8")
+        part.write_text(form.make(analysis, review, pictures), encoding="utf-8", newline="")
         part.replace(path)
-        written.append((label, path))
-    return written
+    return made
+
+
+def written(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
+    """What `write` left in `folder`; empty unless all of it is there."""
+    made = _paths(analysis, folder)
+    return made if all(path.is_file() for _, path in made) else []
+
+
+def _paths(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
+    name = stem(analysis.video.path.name if analysis.video else "video")
+    return [(form.label, folder / f"{name}{form.suffix}") for form in FORMATS]

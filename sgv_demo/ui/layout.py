@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import api, render, theme
+from sgv_demo.ui import api, render, room_wiring, theme
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.enginepanel import TITLE, EngineHandlers
 from sgv_demo.ui.tabs import ask, captions, summary, video
@@ -22,8 +23,11 @@ def build_app(desk: Desk) -> gr.Blocks:
         fill_width=True,
         delete_cache=(1800, max(3600, desk.settings.state_minutes * 120)),
     ) as app:
-        parts = _components(desk)
-        Wiring(desk, parts).bind()
+        room = room_wiring.channel(desk)
+        parts = _components(desk, room)
+        wiring = Wiring(desk, parts)
+        wiring.bind()
+        room_wiring.RoomWiring(desk, parts | room).bind(wiring.settled)
         # An empty number is shown as 0 until it is emptied once.
         empty = [parts["end"], parts["maximum"]]
         app.load(lambda: [None, None], None, empty, queue=False, api_visibility="private", show_progress="hidden")
@@ -42,7 +46,7 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "theme": theme.theme(),
         "css": theme.stylesheet(),
         "head": theme.head(),
-        "allowed_paths": [str(desk.store.root.resolve()), *(str(path) for path in desk.examples)],
+        "allowed_paths": [str(desk.store.root.resolve()), *(str(path) for path in desk.examples), *_videos(desk)],
         "max_file_size": f"{desk.settings.max_megabytes}mb",
         "footer_links": ["api", "gradio"],
         "run_history": False,
@@ -51,8 +55,12 @@ def launch_options(desk: Desk) -> dict[str, Any]:
     }
 
 
-def _components(desk: Desk) -> dict[str, Any]:
-    """Makes everything; returns the components by name."""
+def _videos(desk: Desk) -> list[str]:
+    return [str(Path(desk.settings.videos_dir).expanduser().resolve())] if desk.settings.videos_dir else []
+
+
+def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
+    """Makes everything; returns the components by name, and puts the inspection room's into `room`."""
     idle = desk.settings.state_minutes * 60
     models = desk.choices[0].name != "measured"
     parts: dict[str, Any] = {
@@ -63,6 +71,7 @@ def _components(desk: Desk) -> dict[str, Any]:
     parts |= _header(desk)
     with gr.Row(elem_id="main"):
         with gr.Column(elem_id="left", scale=9, min_width=320):
+            room |= room_wiring.replay()
             parts |= _left(desk)
         with (
             gr.Column(elem_id="right", scale=11, min_width=320),
@@ -71,11 +80,13 @@ def _components(desk: Desk) -> dict[str, Any]:
             with gr.Tab("1 Video", id="video"):
                 parts |= video.build(models)
             with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
+                room |= room_wiring.bar()
                 parts |= captions.build()
             with gr.Tab("3 Summary", id="summary"):
                 parts |= summary.build()
             with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
                 parts |= ask.build(models)
+            room |= room_wiring.tabs(desk)
     return parts
 
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from sgv_demo.exports import clock, evidence_phrases
+from sgv_demo.exports import clock, cues, evidence_phrases
 from sgv_demo.settings import Settings
 from sgv_demo.types import Analysis, Caption, Delta, EngineInfo, Evidence, KeyframeMark, TraceMark, VideoInfo
 
@@ -299,6 +300,7 @@ def header(title: str, engine: EngineInfo) -> str:
     return (
         f'<header class="top"><h1>{esc(title)}</h1><p>captions that see what changes</p><nav aria-label="Page">'
         f'<button class="chip" data-panel="engine-panel" aria-expanded="false">{chip(engine)}<i aria-hidden="true">▾</i></button>'
+        '<button class="flat" data-room="history">History</button>'
         '<button class="flat" data-panel="about-panel" aria-expanded="false">About</button>'
         '<button class="flat" data-theme aria-label="Light or dark">◐</button></nav></header>'
     )
@@ -355,3 +357,11 @@ def written_by(analysis: Analysis) -> str:
     """Who wrote the captions, and in which mode."""
     mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
     return f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode}</p>'
+
+
+def subtitles(analysis: Analysis) -> list[dict[str, Any]]:
+    """Cues for the player, their text made harmless for WebVTT (one line, no markup, no arrow)."""
+    return [
+        {"text": escape(" ".join(text.split()), quote=False), "timestamp": [start, end]}
+        for start, end, text in cues(analysis)
+    ]

@@ -72,10 +72,10 @@ def theme() -> gr.themes.Base:
 
 def stylesheet() -> str:
     """The page's own CSS."""
-    return (ASSETS / "style.css").read_text(encoding="utf-8")
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "room.css"))
 
 
 def head() -> str:
     """The page's own script, inline so that it is there before any component."""
-    script = (ASSETS / "page.js").read_text(encoding="utf-8")
-    return f"<script>\n{script}\n</script>"
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("page.js", "room.js")]
+    return "\n".join(f"<script>\n{script}\n</script>" for script in scripts)

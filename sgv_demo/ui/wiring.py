@@ -40,12 +40,13 @@ class Wiring:
 
     def bind(self) -> None:
         """Binds everything."""
-        self._bind_video()
+        self.settled = self._bind_video()
+        """Events after which a run is over, one way or another."""
         self._bind_ask()
         self._bind_writing()
         self._bind_engines()
 
-    def _bind_video(self) -> None:
+    def _bind_video(self) -> list[Any]:
         parts, video = self.parts, self.video
         state = [parts["visit"], *self.controls]
 
@@ -56,7 +57,7 @@ class Wiring:
         for button, handler in ((parts["run"], video.begin), (parts["restart"], video.restart)):
             begun = self._now(button.click, of(handler), state)
             runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
-        self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
+        stopped = self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
         self._now(
             parts["player"].change,
             lambda visit, path, *values: video.probe(visit, path, Controls(*values)),
@@ -70,6 +71,7 @@ class Wiring:
         self._now(parts["similarity"].change, lambda name: {"threshold": THRESHOLDS[name]}, [parts["similarity"]])
         self._on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
         self._on_data(parts["timeline"].range, _ranged, [])
+        return [*runs, stopped]
 
     def _bind_ask(self) -> None:
         parts, ask = self.parts, self.ask

@@ -1,0 +1,361 @@
+// The inspection room in the browser: what a visitor says about captions, their history, links, keys, comparing.
+// Reviews and the history are kept in this browser alone. Texts are put in as text, never as HTML.
+"use strict";
+sgv.room = (() => {
+  const RATINGS = [["accurate", "Accurate"], ["missing something", "Missing something"], ["made up", "Made up"], ["wrong order", "Wrong order"]];
+  const KEYS = [["j / k", "next, previous caption"], ["space", "play this caption's span"], ["1 2 3 4", "accurate, missing something, made up, wrong order"],
+    ["e", "edit the text"], ["n", "write a note"], ["f", "flag"], ["/", "find in captions"], ["?", "these keys"]];
+  const state = { run: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null, until: null };
+  let act = () => {};
+  let sending = 0;
+  let start = Number(new URLSearchParams(location.search).get("t") ?? NaN);
+
+  const el = (tag, props = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), props);
+    made.append(...children);
+    return made;
+  };
+  const saved = (name, fallback) => {
+    try { return JSON.parse(localStorage.getItem(name)) ?? fallback; } catch { return fallback; }
+  };
+  const save = (name, value) => {
+    try { value === null ? localStorage.removeItem(name) : localStorage.setItem(name, JSON.stringify(value)); } catch { /* private mode, or full */ }
+  };
+  const player = () => document.querySelector("#replay video") ?? document.querySelector("#player video");
+  const cards = () => [...document.querySelectorAll('.list[data-list="cards"] > .card')].filter((card) => !card.hidden);
+  const indexOf = (card) => Number(card.dataset.key);
+  const verdict = (index) => state.verdicts.get(index) ?? { index, rating: null, text: null, note: "", flagged: false };
+
+  // ---- verdicts: kept here at once, sent in one piece a moment after the last one
+  function put(index, change) {
+    if (!state.mine) return;
+    const next = { ...verdict(index), ...change };
+    const blank = !next.rating && next.text === null && !next.note && !next.flagged;
+    blank ? state.verdicts.delete(index) : state.verdicts.set(index, next);
+    document.querySelectorAll(`.list[data-list="cards"] > .card[data-key="${index}"]`).forEach(draw);
+    keep();
+  }
+
+  function keep() {
+    if (!state.key) return;
+    const all = [...state.verdicts.values()];
+    save(`sgv-review:${state.key}`, all.length ? all : null);
+    clearTimeout(sending);
+    sending = setTimeout(() => act({ name: "review", key: state.key, verdicts: all }), 500);
+  }
+
+  // ---- what stands under each card; made when the card comes near the screen
+  const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
+    if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
+  }), { rootMargin: "600px" });
+
+  function draw(card) {
+    const words = card.querySelector(".words");
+    if (!words || card.classList.contains("live")) return;
+    card.tabIndex = -1;
+    const said = verdict(indexOf(card));
+    let box = words.querySelector(":scope > .judge");
+    if (!box) words.append(box = el("div", { className: "judge" }));
+    if (box.querySelector("textarea")) return;
+    box.replaceChildren(...(state.asked[indexOf(card)] ?? []).map((line) => el("p", { className: "asked", textContent: line })));
+    if (said.note) box.append(el("p", { className: "my-note", textContent: said.note, dir: "auto" }));
+    edited(words, said.text);
+    state.mine ? box.append(buttons(said)) : readOnly(box, said);
+  }
+
+  function edited(words, text) {
+    const original = words.querySelector(":scope > .text:not(.mine)");
+    let mine = words.querySelector(":scope > .text.mine");
+    const before = words.querySelector(":scope > details.before");
+    if (text === null) { mine?.remove(); before?.remove(); words.classList.remove("edited"); return; }
+    if (!mine) words.prepend(mine = el("p", { className: "text mine", dir: "auto" }));
+    mine.textContent = text;
+    if (!before) original.after(el("details", { className: "before" }, el("summary", { textContent: "Edited; the engine's text" }), el("p", { className: "original" })));
+    words.querySelector(":scope > details.before .original").textContent = original.textContent;
+    words.classList.add("edited");
+  }
+
+  function buttons(said) {
+    const group = el("div", { className: "verdicts", role: "group" });
+    group.setAttribute("aria-label", "Your judgement");
+    const button = (name, text, pressed, title) => {
+      const made = el("button", { className: "verdict", textContent: text, title });
+      made.dataset.verdict = name;
+      if (pressed !== null) made.setAttribute("aria-pressed", String(pressed));
+      group.append(made);
+    };
+    RATINGS.forEach(([name, label], i) => button(name, label, said.rating === name, `Key ${i + 1}`));
+    button("edit", "✎ Edit", null, "Key e");
+    button("note", "Note", null, "Key n");
+    button("flag", said.flagged ? "⚑ Flagged" : "⚐ Flag", said.flagged, "Key f");
+    return group;
+  }
+
+  function readOnly(box, said) {
+    const tags = [said.rating, said.flagged ? "⚑ flagged" : null].filter(Boolean);
+    if (tags.length) box.append(el("p", { className: "tags" }, ...tags.map((t) => el("span", { textContent: t }))));
+  }
+
+  function write(card, what) {
+    if (!state.mine) return;
+    draw(card);
+    const box = card.querySelector(".judge");
+    if (!box || box.querySelector("textarea")) return;
+    const index = indexOf(card);
+    const engines = card.querySelector(".words > .text:not(.mine)")?.textContent ?? "";
+    const field = el("textarea", { value: what === "edit" ? verdict(index).text ?? engines : verdict(index).note, rows: what === "edit" ? 4 : 2, dir: "auto" });
+    field.setAttribute("aria-label", what === "edit" ? "Corrected text" : "Note");
+    const done = (ok) => {
+      const text = field.value.trim();
+      editor.remove();
+      if (ok) put(index, what === "edit" ? { text: text && text !== engines.trim() ? text : null } : { note: text });
+      draw(card);
+      card.focus({ preventScroll: true });
+    };
+    const editor = el("div", { className: "editor" }, field, el("div", {},
+      el("button", { className: "verdict", textContent: "Save", onclick: () => done(true), title: "Ctrl+Enter" }),
+      el("button", { className: "verdict", textContent: "Cancel", onclick: () => done(false), title: "Escape" })));
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { event.stopPropagation(); done(false); }
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) done(true);
+    });
+    box.append(editor);
+    field.focus();
+  }
+
+  function judge(card, name) {
+    const index = indexOf(card);
+    if (name === "edit" || name === "note") write(card, name);
+    else if (name === "flag") put(index, { flagged: !verdict(index).flagged });
+    else put(index, { rating: verdict(index).rating === name ? null : name });
+  }
+
+  // ---- keys
+  function go(step) {
+    const all = cards();
+    if (!all.length) return;
+    const at = all.indexOf(state.current);
+    const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step))];
+    select(next);
+    next.scrollIntoView({ block: "nearest" });
+    sgv.seek(Number(next.querySelector("[data-start]")?.dataset.start ?? 0));
+  }
+
+  function select(card) {
+    document.querySelectorAll(".card.current").forEach((c) => c.classList.remove("current"));
+    state.current = card;
+    card.classList.add("current");
+    draw(card);
+    card.focus({ preventScroll: true });
+  }
+
+  function playSpan(card) {
+    const video = player();
+    const span = card.querySelector("[data-start]")?.dataset;
+    if (!video || !span) return;
+    if (!video.paused) return video.pause();
+    const end = Number(span.end);
+    video.currentTime = Number(span.start);
+    state.until = end > Number(span.start) ? end : Number(span.start) + 2;
+    video.play().catch(() => {});
+  }
+
+  document.addEventListener("timeupdate", (event) => {
+    const video = event.target;
+    if (state.until !== null && video.currentTime >= state.until) { video.pause(); state.until = null; }
+    document.querySelectorAll(".compare-row[data-start]").forEach((row) => {
+      const { start: from, end: to } = row.dataset;
+      row.classList.toggle("here", video.currentTime >= Number(from) && video.currentTime < Math.max(Number(to), Number(from) + 0.04));
+    });
+  }, true);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select,[contenteditable],video,dialog,[role=slider],[role=radio]")) return;
+    if (event.key === "?") { event.preventDefault(); return keys(); }
+    if (!document.querySelector('.list[data-list="cards"]')?.offsetParent) return;
+    if (event.key === "j" || event.key === "k") { event.preventDefault(); return go(event.key === "j" ? 1 : -1); }
+    const card = state.current?.isConnected ? state.current : null;
+    if (!card || (event.target !== document.body && !card.contains(event.target))) return;
+    if (event.key === " " && !event.target.closest("button,a,summary")) { event.preventDefault(); playSpan(card); }
+    else if ("1234".includes(event.key)) judge(card, RATINGS[Number(event.key) - 1][0]);
+    else if (event.key === "e" || event.key === "n") { event.preventDefault(); write(card, event.key === "e" ? "edit" : "note"); }
+    else if (event.key === "f") judge(card, "flag");
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-verdict],[data-room]");
+    const card = event.target.closest('.list[data-list="cards"] > .card');
+    if (card && state.current !== card) {
+      document.querySelectorAll(".card.current").forEach((c) => c.classList.remove("current"));
+      state.current = card;
+      card.classList.add("current");
+    }
+    if (!button) return;
+    if ("verdict" in button.dataset) return card && judge(card, button.dataset.verdict);
+    ({ keys, history, share })[button.dataset.room]?.();
+  });
+
+  // ---- dialogs
+  function dialog(id, title, ...children) {
+    document.getElementById(id)?.remove();
+    const close = el("button", { className: "verdict close", textContent: "Close" });
+    const box = el("dialog", { id, className: "room-dialog" }, el("h2", { textContent: title }), ...children, close);
+    box.setAttribute("aria-label", title);
+    close.onclick = () => box.close();
+    box.addEventListener("click", (event) => event.target === box && box.close());
+    box.addEventListener("close", () => box.remove());
+    (document.querySelector(".gradio-container") ?? document.body).append(box);
+    box.showModal();
+    return box;
+  }
+
+  function keys() {
+    dialog("room-keys", "Keys", el("dl", {}, ...KEYS.flatMap(([key, what]) => [el("dt", {}, el("kbd", { textContent: key })), el("dd", { textContent: what })])));
+  }
+
+  function history() {
+    const all = saved("sgv-history", []);
+    const rows = all.map((item) => {
+      const open = el("button", { className: "past", onclick: () => { box.close(); act({ name: "open", key: item.key }); } },
+        el("b", { textContent: item.name }), el("span", { textContent: item.about }), el("small", { textContent: new Date(item.when).toLocaleString() }));
+      const remove = el("button", { className: "verdict", textContent: "Delete" });
+      remove.setAttribute("aria-label", `Delete ${item.name}`);
+      remove.onclick = () => {
+        if (remove.dataset.sure) { act({ name: "remove", key: item.key }); remove.closest("li").remove(); return; }
+        remove.dataset.sure = "1";
+        remove.textContent = "Really delete?";
+      };
+      return el("li", {}, open, remove);
+    });
+    const said = all.length ? "Remembered by this browser only. Deleting also deletes the result, its frames and its links on the server."
+      : "Your results are listed here once a run has ended. The list stays in this browser.";
+    const box = dialog("room-history", "History", el("p", { className: "hint", textContent: said }), el("ul", {}, ...rows));
+  }
+
+  function share() {
+    const film = el("input", { type: "checkbox", checked: false });
+    const make = el("button", { className: "verdict strong", textContent: "Make a link" });
+    make.onclick = () => { make.disabled = true; act({ name: "share", video: film.checked }); };
+    dialog("room-share", "Share this result", el("p", { className: "hint", textContent: "Whoever has the link can read the result and your ratings as they are now, but not change them. It works until you delete the result." }),
+      el("label", {}, film, " with the video itself"), make, el("div", { className: "made" }));
+  }
+
+  function linked(token) {
+    const box = document.querySelector("#room-share .made");
+    if (!box) return;
+    const address = new URL(location.href);
+    address.search = "";
+    address.hash = "";
+    address.searchParams.set("r", token);
+    const now = Math.floor(player()?.currentTime ?? 0);
+    if (now > 0) address.searchParams.set("t", String(now));
+    const field = el("input", { type: "text", readOnly: true, value: address.href });
+    field.setAttribute("aria-label", "Link");
+    const copy = el("button", { className: "verdict strong", textContent: "Copy" });
+    copy.onclick = () => {
+      field.select();
+      (navigator.clipboard?.writeText(field.value) ?? Promise.reject()).catch(() => document.execCommand("copy"));
+      copy.textContent = "✓ Copied";
+    };
+    box.replaceChildren(field, copy);
+    document.querySelector("#room-share .strong").disabled = false;
+    field.focus();
+    field.select();
+  }
+
+  function say(text) {
+    const box = el("p", { className: "room-say", role: "status", textContent: text });
+    document.body.append(box);
+    setTimeout(() => box.remove(), 8000);
+  }
+
+  // ---- messages of the server
+  function shown({ key, mine, asked, review }) {
+    const pending = state.key === null && mine ? [...state.verdicts.values()] : [];
+    const known = review ?? saved(`sgv-review:${key}`, []);
+    Object.assign(state, { key, mine, asked: asked ?? {}, verdicts: new Map(known.filter((v) => Number.isInteger(v?.index)).map((v) => [v.index, v])) });
+    pending.forEach((v) => state.verdicts.set(v.index, v));
+    redraw();
+    if (mine && state.verdicts.size) keep();
+  }
+
+  function redraw() {
+    document.querySelectorAll('.list[data-list="cards"] > .card').forEach((card) => { near.unobserve(card); near.observe(card); });
+  }
+
+  function remember(entry) {
+    const others = saved("sgv-history", []).filter((item) => item.key !== entry.key);
+    save("sgv-history", [{ ...entry, when: Date.now() }, ...others].slice(0, 100));
+  }
+
+  function forget(key) {
+    save("sgv-history", saved("sgv-history", []).filter((item) => item.key !== key));
+    save(`sgv-review:${key}`, null);
+  }
+
+  function hear(message) {
+    if (!message) return;
+    if (message.shown) shown(message.shown);
+    else if (message.asked && message.key === state.key) { state.asked = message.asked; redraw(); }
+    if (message.history) remember(message.history);
+    if (message.link) linked(message.link);
+    if (message.say) say(message.say);
+    if (message.removed || message.gone) forget(message.removed ?? message.gone);
+  }
+
+  function listen(props, watch, send) {
+    act = send;
+    watch("value", () => hear(props.value));
+    const token = new URLSearchParams(location.search).get("r");
+    if (token) setTimeout(() => act({ name: "link", token }), 0);
+  }
+
+  // A moment in the address (?t=12) is gone to when there is something to play.
+  document.addEventListener("loadedmetadata", (event) => {
+    if (!Number.isFinite(start) || !event.target.matches?.("#player video, #replay video")) return;
+    event.target.currentTime = start;
+    start = NaN;
+  }, true);
+
+  // ---- every list of cards is watched: a new run starts with a clean sheet, a new card gets its buttons
+  const feed = sgv.feed;
+  sgv.feed = (props, watch) => {
+    feed(props, watch);
+    watch("value", () => {
+      const run = props.value?.run;
+      if (run === undefined) return;
+      if (run !== state.run) Object.assign(state, { run, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });
+      redraw();
+    });
+  };
+
+  // ---- comparing: frames of a row in a slider
+  function compare(element) {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-before]");
+      const figure = element.querySelector(".slider");
+      if (!button || !figure) return;
+      const [under, over] = figure.querySelectorAll("img");
+      Object.assign(under, { src: button.dataset.after, alt: `After, ${button.dataset.label}` });
+      Object.assign(over, { src: button.dataset.before, alt: `Before, ${button.dataset.label}` });
+      figure.querySelector("figcaption").textContent = `${button.dataset.label}: before on the left, after on the right`;
+      figure.hidden = false;
+      figure.scrollIntoView({ block: "nearest" });
+      figure.querySelector("input").focus({ preventScroll: true });
+    });
+    element.addEventListener("input", (event) => {
+      if (event.target.closest(".slider")) event.target.parentElement.style.setProperty("--at", `${event.target.value}%`);
+    });
+  }
+
+  function records(element, choose) {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-record],[data-page],[data-compare]");
+      if (!button) return;
+      const [kind, value] = Object.entries(button.dataset)[0];
+      choose({ what: { kind, value: Number(value) } });
+    });
+  }
+
+  return { listen, compare, records };
+})();

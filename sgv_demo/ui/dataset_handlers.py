@@ -1,0 +1,142 @@
+"""What happens in the dataset tab."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo.dataset import Dataset, Entry
+from sgv_demo.dataset_record import from_entry
+from sgv_demo.errors import DatasetError, SgvError
+from sgv_demo.ui import dataset_view, render
+from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.handlers import UNFORESEEN, Updates
+from sgv_demo.ui.library import Library
+from sgv_demo.ui.room import Room, RoomHandlers
+
+log = logging.getLogger(__name__)
+
+
+class DatasetHandlers:
+    """Opening, searching and reading annotation files."""
+
+    def __init__(self, desk: Desk, room: RoomHandlers) -> None:
+        self.desk, self.room = desk, room
+        self.library = Library(desk.settings.videos_dir)
+
+    def offered(self) -> Iterator[Updates]:
+        """Opens the operator's file."""
+        return self.open(self.desk.settings.dataset)
+
+    def open(self, path: str | None) -> Iterator[Updates]:
+        """Opens a file; its progress shows while it is read."""
+        if not path:
+            yield {
+                "dataset": "",
+                "dataset_found": [],
+                "dataset_about": dataset_view.welcome(),
+                "dataset_search": gr.update(visible=False),
+                "dataset_results": "",
+                "dataset_record": "",
+            }
+            return
+        share, made = [0.0], list[Dataset | Exception]()
+
+        def work() -> None:
+            try:
+                made.append(self.library.get(Path(path).expanduser(), lambda part: share.__setitem__(0, part)))
+            except Exception as error:
+                # Re-raised below, in the thread that answers the page.
+                made.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.2)
+            yield {"dataset_about": dataset_view.indexing(share[0]), "dataset_results": "", "dataset_record": ""}
+        (result,) = made
+        if isinstance(result, SgvError):
+            yield {"dataset_about": render.trouble(str(result)), "dataset_search": gr.update(visible=False)}
+        elif isinstance(result, Exception):
+            log.error("Opening an annotation file failed", exc_info=result)
+            yield {"dataset_about": render.trouble(UNFORESEEN), "dataset_search": gr.update(visible=False)}
+        else:
+            yield self._opened(path, result)
+
+    def _opened(self, path: str, dataset: Dataset) -> Updates:
+        folders = [(f"{name or '(none)'} ({count:,})", name) for name, count in dataset.folders()[:500]]
+        everything = range(len(dataset))
+        return {
+            "dataset": path,
+            "dataset_found": [],
+            "dataset_about": dataset_view.about(dataset),
+            "dataset_search": gr.update(visible=True),
+            "dataset_words": "",
+            "dataset_folder": gr.update(choices=[("All folders", "*"), *folders], value="*"),
+            "dataset_results": dataset_view.results(dataset, everything, 0, 0.0),
+            "dataset_record": "",
+        }
+
+    def find(self, path: str, words: str, folder: str, shortest: float | None, longest: float | None) -> Updates:
+        """Searches; the first page of what is found shows."""
+        dataset = self._dataset(path)
+        if dataset is None:
+            return {}
+        started = time.perf_counter()
+        found = dataset.search(
+            words or "",
+            folder=None if folder == "*" else folder,
+            shortest=int(shortest or 0),
+            longest=int(longest) if longest else None,
+        )
+        seconds = time.perf_counter() - started
+        shown = dataset_view.results(dataset, found, 0, seconds)
+        return {"dataset_found": found, "dataset_results": shown, "dataset_record": ""}
+
+    def anywhere(self, path: str, found: list[int]) -> Updates:
+        """A random record of what was found, or of all."""
+        dataset = self._dataset(path)
+        return self._record(dataset, dataset.anywhere(found or None)) if dataset else {}
+
+    def act(self, event: Any, path: str, found: list[int], room: Room) -> Updates:
+        """A record, a page of results or a comparison was asked for."""
+        dataset = self._dataset(path)
+        what = event.what if isinstance(getattr(event, "what", None), dict) else {}
+        kind, value = str(what.get("kind")), what.get("value")
+        if dataset is None or not isinstance(value, int) or not 0 <= value < len(dataset):
+            return {}
+        try:
+            if kind == "page":
+                return {"dataset_results": dataset_view.results(dataset, found or range(len(dataset)), value, 0.0)}
+            if kind == "compare":
+                analysis, review = from_entry(dataset[value])
+                return self.room.shelve(room, replace(analysis, key=f"dataset-{value}"), review)
+            return self._record(dataset, value)
+        except DatasetError as error:
+            return {"dataset_record": render.trouble(str(error))}
+
+    def _record(self, dataset: Dataset, number: int) -> Updates:
+        entry = dataset[number]
+        video = self.library.video(entry)
+        updates: Updates = {"dataset_record": dataset_view.record(number, entry, playable=video is not None)}
+        if video is not None:
+            updates |= {"replay": _player(video, entry), "player": gr.update(visible=False)}
+        return updates
+
+    def _dataset(self, path: str) -> Dataset | None:
+        return self.library.get(Path(path).expanduser()) if path else None
+
+
+def _player(video: Path, entry: Entry) -> str:
+    address, name = render.esc(render.file_url(video)), render.esc(entry.video_id)
+    return (
+        f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}"></video>'
+        '<p><a class="quiet" href="?">Back to a video of your own</a></p>'
+    )

@@ -1,0 +1,268 @@
+"""The inspection room: results that are judged, kept side by side, shared, opened again.
+
+The page's script talks through one hidden component, the channel: it sends acts (open, link, remove, review, share)
+and takes messages. Reviews and the history live in the visitor's browser; the server keeps results by key, and what
+goes into a permalink.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo import review as reviews
+from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.exports import clock
+from sgv_demo.review import NONE, Review
+from sgv_demo.types import Analysis, Captioned, Event, Kept
+from sgv_demo.ui import comparison, exporting, feed, judging, render
+from sgv_demo.ui.controls import THRESHOLDS
+from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.handlers import Updates
+from sgv_demo.ui.progress import captions_tab
+from sgv_demo.ui.timeline import timeline
+from sgv_demo.ui.visit import Visit
+
+log = logging.getLogger(__name__)
+
+_SHELF = 8
+"""Most results kept for comparing in one visit."""
+_VERDICTS = 5000
+"""Most verdicts taken from a browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One visitor's inspection room."""
+
+    shown: Analysis | None = None
+    """The finished result on the page, with its key."""
+    review: Review = NONE
+    """What was said about it."""
+    mine: bool = True
+    """False for one that was opened from somebody's link."""
+    shelf: tuple[tuple[Analysis, Review], ...] = ()
+    """Results of this visit, oldest first, for comparing."""
+    place: str = ""
+    """Name of the folder, inside a result's exports, with this visitor's reviewed ones."""
+
+    def put(self, analysis: Analysis, review: Review) -> Room:
+        """Shelves a result; one with the same key is replaced."""
+        others = tuple(pair for pair in self.shelf if pair[0].key != analysis.key)
+        return replace(self, shelf=(*others, (analysis, review))[-_SHELF:])
+
+    def of(self, key: str) -> tuple[Analysis, Review] | None:
+        """A shelved result."""
+        return next((pair for pair in self.shelf if pair[0].key == key), None)
+
+
+def message(**what: Any) -> dict[str, Any]:
+    """For the page's script; never equal to the last one, so that it always arrives."""
+    return {"n": secrets.token_hex(6), **what}
+
+
+class RoomHandlers:
+    """What happens to finished results."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def settled(self, visit: Visit, room: Room, left: str | None, right: str | None) -> Updates:
+        """A run ended or was stopped: its result is kept, offered for comparing, and can be judged."""
+        analysis = visit.analysis
+        if analysis is None or not analysis.captions or visit.phase in ("running", "waiting") or not analysis.key:
+            return {}
+        try:
+            self.desk.store.remember(analysis)
+        except StoreError as error:
+            log.warning("%s", error)
+        earlier = room.of(analysis.key)
+        newest = room.shelf[-1][0].key if room.shelf and earlier is None else left
+        room = replace(room, shown=analysis, mine=True, review=earlier[1] if earlier else NONE)
+        room = room.put(analysis, room.review)
+        said = message(shown=self._shown(room), history=history_entry(analysis))
+        return {"channel": said} | self._view(room) | self._choices(room, newest, analysis.key)
+
+    def act(self, event: Any, visit: Visit, room: Room) -> Updates:
+        """Something came through the channel; whatever it holds is untrusted."""
+        try:
+            match str(event.name):
+                case "open":
+                    return self._open(visit, room, str(event.key))
+                case "link":
+                    return self._follow(visit, room, str(event.token))
+                case "remove":
+                    return self._remove(room, str(event.key))
+                case "review":
+                    return self._reviewed(visit, room, str(event.key), event.verdicts)
+                case "share":
+                    return self._share(visit, room, bool(event.video))
+        except SgvError as error:
+            return {"channel": message(say=str(error))}
+        except AttributeError:
+            log.warning("An act of the page had parts missing")
+        return {}
+
+    def compared(self, room: Room, left: str | None, right: str | None) -> Updates:
+        """Two results were chosen."""
+        return {"comparison": comparison.page(self._side(room, left), self._side(room, right))}
+
+    def pictures(self, key: str) -> render.PictureUrl:
+        """Addresses of a result's pictures; a dataset's record has none."""
+        return (lambda _: "") if key.startswith("dataset") else self.desk.pictures(key)
+
+    def shelve(self, room: Room, analysis: Analysis, review: Review) -> Updates:
+        """Puts a result, such as a dataset's record, beside the one that is shown."""
+        room = room.put(analysis, review)
+        other = room.shown.key if room.shown else next((a.key for a, _ in room.shelf if a.key != analysis.key), None)
+        return {"room": room, "tabs": gr.update(selected="compare")} | self._choices(room, other, analysis.key)
+
+    def _side(self, room: Room, key: str | None) -> comparison.Side | None:
+        pair = room.of(key) if key else None
+        return (*pair, self.pictures(pair[0].key)) if pair else None
+
+    def _choices(self, room: Room, left: str | None, right: str | None) -> Updates:
+        choices = [(comparison.title(analysis), analysis.key) for analysis, _ in room.shelf]
+        keys = [key for _, key in choices]
+        left = left if left in keys and left != right else next((k for k in keys if k != right), None)
+        return {
+            "left": gr.update(choices=choices, value=left),
+            "right": gr.update(choices=choices, value=right if right in keys else None),
+        } | self.compared(room, left, right)
+
+    def _view(self, room: Room) -> Updates:
+        report = None
+        if room.shown is not None:
+            files = self._files(room)
+            report = next((path for _, path in files if path.suffix == ".html"), None)
+        rows = judging.tallied(room.shelf)
+        share = self.desk.settings.permalinks
+        bar = judging.bar(report, mine=room.mine, share=share, rows=rows) if room.shown else ""
+        return {"room": room, "bar": bar}
+
+    def _files(self, room: Room) -> list[tuple[str, Path]]:
+        if room.shown is None:
+            return []
+        folder = self.desk.store.folder(room.shown.key) / "exports"
+        try:
+            if not room.review.verdicts:
+                return exporting.written(room.shown, folder) or exporting.write(room.shown, folder)
+            return exporting.write(room.shown, folder / room.place, room.review)
+        except OSError:
+            log.exception("Can't write the exports")
+            return []
+
+    def _shown(self, room: Room) -> dict[str, Any]:
+        assert room.shown is not None
+        snapshot = None if room.mine else reviews.to_record(room.review)
+        asked = judging.asked(room.shown, room.review)
+        return {"key": room.shown.key, "mine": room.mine, "asked": asked, "review": snapshot}
+
+    def _reviewed(self, visit: Visit, room: Room, key: str, verdicts: object) -> Updates:
+        """The browser's whole review of the shown result: exports, questions and ratings follow."""
+        if room.shown is None or room.shown.key != key or not room.mine:
+            return {}
+        count = len(room.shown.captions)
+        said = reviews.from_record(verdicts[:_VERDICTS] if isinstance(verdicts, list) else None)
+        review = Review(tuple(v for v in said.verdicts if v.index < count))
+        room = replace(room, review=review, place=room.place or secrets.token_urlsafe(9)).put(room.shown, review)
+        files = self._files(room)
+        updates: Updates = {"downloads": render.downloads(files), **self._view(room)}
+        updates["channel"] = message(asked=judging.asked(room.shown, review), key=key) if room.shown else None
+        if visit.path is not None and (cues := next((p for _, p in files if p.suffix == ".vtt"), None)):
+            updates["player"] = gr.update(subtitles=str(cues))
+        return updates
+
+    def _share(self, visit: Visit, room: Room, video: bool) -> Updates:
+        if not self.desk.settings.permalinks:
+            return {"channel": message(say="Links are switched off on this server; send the report instead.")}
+        if room.shown is None or not room.mine:
+            return {"channel": message(say="There is no result of yours to share; run a video first.")}
+        token = self.desk.store.link(room.shown.key, room.review)
+        if video and visit.path is not None:
+            self.desk.store.keep_video(room.shown.key, visit.path)
+        return {"channel": message(link=token, key=room.shown.key)}
+
+    def _follow(self, visit: Visit, room: Room, token: str) -> Updates:
+        found = self.desk.store.linked(token) if self.desk.settings.permalinks else None
+        analysis = self.desk.store.recall(found[0]) if found else None
+        if found is None or analysis is None:
+            gone = "This link leads nowhere: its result was deleted, or links are switched off here."
+            return {"channel": message(say=gone)}
+        return self._opened(visit, room, analysis, found[1], mine=False)
+
+    def _open(self, visit: Visit, room: Room, key: str) -> Updates:
+        analysis = self.desk.store.recall(key)
+        if analysis is None:
+            return {"channel": message(say="This result is no longer on the server.", gone=key)}
+        return self._opened(visit, room, analysis, NONE, mine=True)
+
+    def _remove(self, room: Room, key: str) -> Updates:
+        self.desk.store.delete(key)
+        room = replace(room, shelf=tuple(pair for pair in room.shelf if pair[0].key != key))
+        updates: Updates = {"channel": message(removed=key)}
+        if room.shown is not None and room.shown.key == key:
+            room = replace(room, shown=None, review=NONE)
+            updates["downloads"] = render.downloads(())
+        return updates | self._view(room) | self._choices(room, None, None)
+
+    def _opened(self, visit: Visit, room: Room, analysis: Analysis, review: Review, *, mine: bool) -> Updates:
+        """Shows a stored result. Nothing of it can be run on from here: its video isn't the visitor's upload."""
+        visit.token.stop.set()
+        url = self.desk.pictures(analysis.key)
+        full = replace(visit.fresh(), analysis=analysis)
+        events: list[Event] = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
+        room = replace(room, shown=analysis, review=review, mine=mine).put(analysis, review)
+        view = self._view(room)
+        video = self.desk.store.video(analysis.key)
+        return (
+            {
+                "visit": replace(full, analysis=replace(analysis, key="")),
+                "feed": feed.run_patch(events, full, url),
+                "facts": render.facts(analysis.video) if analysis.video else "",
+                "summary": render.summary(analysis, url),
+                "cards_by": render.written_by(analysis),
+                "downloads": render.downloads(self._files(room)),
+                "timeline": _timeline(analysis),
+                "tab_captions": gr.update(label=captions_tab(full)),
+                "tabs": gr.update(selected="captions"),
+                "player": gr.update(value=None, visible=video is None),
+                "replay": _replay(video, analysis),
+                "examples": gr.update(visible=False),
+                "run": gr.update(interactive=False),
+                "restart": gr.update(visible=False),
+                "progress": "",
+                "estimate": "",
+                "channel": message(shown=self._shown(room), history=history_entry(analysis) if mine else None),
+            }
+            | view
+            | self._choices(room, None, analysis.key)
+        )
+
+
+def history_entry(analysis: Analysis) -> dict[str, Any]:
+    """What a visitor's browser remembers of a result."""
+    name = analysis.video.path.name if analysis.video else "video"
+    about = f"{comparison.title(analysis)} · {len(analysis.captions)} captions"
+    length = clock(analysis.video.duration) if analysis.video else ""
+    return {"key": analysis.key, "name": name, "about": f"{about} · {length}" if length else about}
+
+
+def _timeline(analysis: Analysis) -> str:
+    sampling = analysis.options.sampling
+    threshold = THRESHOLDS.get(sampling.similarity, 0.87) if sampling.threshold is None else sampling.threshold
+    return timeline(analysis.video, analysis, threshold, sampling.start, sampling.end)
+
+
+def _replay(video: Path | None, analysis: Analysis) -> str:
+    name = render.esc(analysis.video.path.name if analysis.video else "video")
+    own = '<a class="quiet" href="?">Start with a video of your own</a>'
+    if video is None:
+        return f'<p class="hint">The video of this result wasn\'t kept; its frames are. {own}</p>'
+    address = render.esc(render.file_url(video))
+    return f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}"></video><p>{own}</p>'

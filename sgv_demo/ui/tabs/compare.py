@@ -1,0 +1,21 @@
+"""Tab 5: two results side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo.ui import comparison
+
+
+def build() -> dict[str, Any]:
+    """Which two, and the comparison."""
+    made: dict[str, Any] = {}
+    with gr.Row(elem_id="compare-choice"):
+        made["left"] = gr.Dropdown([], value=None, label="Left", interactive=True, min_width=200)
+        made["right"] = gr.Dropdown([], value=None, label="Right", interactive=True, min_width=200)
+    made["comparison"] = gr.HTML(
+        comparison.page(None, None), js_on_load="sgv.room.compare(element)", elem_id="comparison"
+    )
+    return made
