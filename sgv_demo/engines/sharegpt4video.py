@@ -25,16 +25,18 @@ from sgv_demo.engines.llava.conversation import Prompt, Window, fit_prompt, with
 from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, published_network
 from sgv_demo.engines.llava.figures import figures as compute_figures
 from sgv_demo.engines.llava.network import (
+    PREFILL,
     UNQUANTIZED,
     load_network,
     picture_embeddings,
     prefill,
     prompt_embeddings,
+    stop_ids,
 )
 from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown
 from sgv_demo.engines.llava.saving import save_checkpoint
 from sgv_demo.engines.llava.tiles import normalized, plan_tiles, tile_views, whole_view
-from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer
+from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer, load_tokenizer
 from sgv_demo.engines.loading import (
     Progress,
     empty_cache,
@@ -46,7 +48,7 @@ from sgv_demo.engines.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.streaming import TICK, Controls, stream_ids, stream_text
+from sgv_demo.engines.streaming import TICK, Controls, StopFlag, stream_ids, stream_text
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Trace, Turn
 from sgv_demo.video.compose import published_indices, shown_grid
@@ -105,7 +107,7 @@ class ShareGPT4Video:
         self._tokenizer = PromptTokenizer(tokenizer, setup.text.vocab_size)
         self.window = Window(setup.prompt_limit, setup.text.max_position_embeddings)
         """How much a conversation may take."""
-        self._stop_ids = _stop_ids(network, setup)
+        self._stop_ids = stop_ids(network, setup)
         self._prefixes = PrefixCache(cache_bytes)
         self._lock = threading.Lock()
 
@@ -251,21 +253,16 @@ class ShareGPT4Video:
     def _generate(self, step: _Step, options: GenerationOptions, controls: Controls) -> torch.Tensor:
         """Runs in the stream's thread; returns (1, 1 + new) ids, the last of the prompt first."""
         model: Any = self.network  # its class mixes `generate` in for a protocol that type checkers don't see
-        ids, prefix = step.prompt.ids, step.prefix
-        start = prefix.match(ids)
-        self._make_room(len(ids) + step.prompt.new_tokens)
-        rest = ids[start:-1]
-        if rest:
-            picture = self._see(step.shown) if step.shown and PICTURE in rest else None
-            prefill(model, prompt_embeddings(model, rest, picture), prefix.cache, controls.stop)
-        last = torch.tensor([ids[-1:]], device=model.device)
+        self._make_room(len(step.prompt.ids) + step.prompt.new_tokens)
+        left = self._read(step, controls.stop)
+        left_ids = torch.tensor([left], device=model.device)
         if controls.stop.is_set:
-            return last
+            return left_ids[:, -1:]
         sampling = options.temperature > 0
-        return model.generate(
-            input_ids=last,
-            attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=model.device),
-            past_key_values=prefix.cache,
+        made = model.generate(
+            input_ids=left_ids,
+            attention_mask=torch.ones(1, len(step.prompt.ids), dtype=torch.long, device=model.device),
+            past_key_values=step.prefix.cache,
             max_new_tokens=step.prompt.new_tokens,
             do_sample=sampling,
             temperature=options.temperature if sampling else None,
@@ -274,6 +271,20 @@ class ShareGPT4Video:
             pad_token_id=self._stop_ids[0],
             **controls.arguments,
         )
+        return made[:, len(left) - 1 :]
+
+    def _read(self, step: _Step, stop: StopFlag) -> tuple[int, ...]:
+        """Brings the prefix close to the prompt's end; returns the ids left for `generate`, at least the last.
+
+        A short follow-up is left to it whole: one pass through the network instead of two.
+        """
+        rest = step.prompt.ids[step.prefix.match(step.prompt.ids) :]
+        shown = step.shown if PICTURE in rest else None
+        if shown is None and len(rest) <= PREFILL:
+            return rest
+        picture = self._see(shown) if shown else None
+        prefill(self.network, prompt_embeddings(self.network, rest[:-1], picture), step.prefix.cache, stop)
+        return rest[-1:]
 
     def _see(self, shown: Shown) -> torch.Tensor:
         """(positions, hidden) embeddings of a picture."""
@@ -337,7 +348,7 @@ def load(
     setup = read_setup(folder, progress)
     place = resolve_device(device)
     kind = resolve_dtype(dtype, place)
-    tokenizer = _load_tokenizer(setup)
+    tokenizer = load_tokenizer(setup.folder)
     if progress is not None:
         progress(f"Loading {model_label(model)}", None)
     with memory_guard(place):
@@ -364,28 +375,6 @@ def figures(folder: str | None = None) -> dict[str, Any]:
         setup = read_setup(Path(folder).expanduser())
         return compute_figures(setup.network, setup.pinpoints)
     return compute_figures(published_network(), PUBLISHED_PINPOINTS)
-
-
-def _load_tokenizer(setup: Setup) -> PreTrainedTokenizerFast:
-    try:
-        return PreTrainedTokenizerFast.from_pretrained(setup.folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"The tokenizer of {setup.folder.name} is missing or damaged; fetch it again.") from error
-
-
-def _stop_ids(network: LlavaNextForConditionalGeneration, setup: Setup) -> tuple[int, ...]:
-    """Ids that end an answer: generation_config.json's where it names some, otherwise config.json's.
-
-    Raises:
-        EngineError: neither names one.
-    """
-    config: Any = network.generation_config
-    found = config.eos_token_id if config is not None and config.eos_token_id is not None else setup.text.eos_token_id
-    ids = found if isinstance(found, (list, tuple)) else [found]
-    known = tuple(value for value in ids if isinstance(value, int))
-    if not known or len(known) < len(ids):
-        raise EngineError(f"{setup.folder.name} names no eos_token_id, so an answer would never end; use its config.")
-    return known
 
 
 def _digest(frames: Sequence[Frame]) -> str:

@@ -222,3 +222,18 @@ def prefill(
         if stop.is_set:
             return
         model.model.language_model(inputs_embeds=chunk, past_key_values=cache, use_cache=True)
+
+
+def stop_ids(network: LlavaNextForConditionalGeneration, setup: Setup) -> tuple[int, ...]:
+    """Ids that end an answer: generation_config.json's where it names some, otherwise config.json's.
+
+    Raises:
+        EngineError: neither names one.
+    """
+    config: Any = network.generation_config
+    found = config.eos_token_id if config is not None and config.eos_token_id is not None else setup.text.eos_token_id
+    ids = found if isinstance(found, (list, tuple)) else [found]
+    known = tuple(value for value in ids if isinstance(value, int))
+    if not known or len(known) < len(ids):
+        raise EngineError(f"{setup.folder.name} names no eos_token_id, so an answer would never end; use its config.")
+    return known

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from sgv_demo.engines.streaming import hold_back
 from sgv_demo.errors import EngineError
@@ -101,3 +102,15 @@ class PromptTokenizer:
         full = self._tokenizer.encode("a")
         start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
         return full[:start], full[start + len(bare) :]
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer as its `tokenizer.json` says, whatever class the checkpoint names.
+
+    Raises:
+        EngineError: it is missing or damaged.
+    """
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"The tokenizer of {folder.name} is missing or damaged; fetch it again.") from error
