@@ -85,7 +85,7 @@ class GapMeter:
         flash = middle.contrast < 0.7 * min(first.contrast, plate.contrast)
         if flash and not last.reliable and plate.time - first.time <= _MOMENT:
             return replace(step, returns=self._flow.step(first, plate).reliable)
-        if last.reliable and step.reliable:
+        if all(one.reliable or one.narrow for one in (last, step)):
             return replace(step, regions=regions(first, middle, plate, last.matrix, step.matrix))
         return step
 

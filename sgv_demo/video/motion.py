@@ -39,6 +39,10 @@ _REACH = 4.0
 """Pixels: a shift that phase correlation proposes is tried when it is more than this."""
 _SUPPORT = 0.4
 """Share of points that must agree for the camera's motion to be believed."""
+_STILL = 1.0
+"""Pixels: a corner that moves less stands still."""
+_ACROSS = 0.8
+"""Share of the width or height that the points must reach across, or a thing may have moved and not the camera."""
 _FLAT = 4.0
 """Grey levels: a picture with less contrast shows nothing that could be followed."""
 _GRAIN = 0.5
@@ -89,7 +93,9 @@ class Step:
     """Radians that the content turned clockwise."""
     aspect: float = 16 / 9
     """Width of the picture by its height."""
-    matrix: tuple[tuple[float, float, float], tuple[float, float, float]] = ((1, 0, 0), (0, 1, 0))
+    narrow: bool = False
+    """Whether what moved together is only a thing before flat surroundings: then the camera can't be told."""
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float]] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
     """The same as a transform of the earlier plate's pixels (x, y, 1) to the later's."""
     regions: tuple[Region, ...] = ()
     """What moved on its own, largest first; filled in by `moving.regions`."""
@@ -172,7 +178,7 @@ class Flow:
         matrix = _refine(before.grey, after.grey, points[good].astype(np.float32), matrix)
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         shift = matrix @ [*centre, 1] - centre
-        return replace(
+        measured = replace(
             step,
             consistent=consistent,
             support=support,
@@ -183,6 +189,13 @@ class Flow:
             aspect=width / height,
             matrix=tuple(tuple(row) for row in matrix.tolist()),
         )
+        corners = np.array([(0, 0), (width, 0), (0, height), (width, height)])
+        moves = float(np.abs(corners @ matrix[:, :2].T + matrix[:, 2] - corners).max()) > _STILL
+        agree = np.linalg.norm(points @ matrix[:, :2].T + matrix[:, 2] - target, axis=1) < _INLIER
+        reach = np.ptp(np.percentile(points[good & agree], (2, 98), axis=0), axis=0) if agree[good].any() else (0, 0)
+        if moves and reach[0] < _ACROSS * width and reach[1] < _ACROSS * height:
+            return replace(step, consistent=consistent, aspect=width / height, narrow=True)
+        return measured
 
     def _both_ways(self, before: Grey, after: Grey, guess: tuple[float, float]) -> tuple[Floats, Floats]:
         """Returns the flow (h, w, 2) and how far each point ends from its start after going there and back (h, w)."""

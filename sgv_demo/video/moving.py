@@ -54,11 +54,15 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     to_last = np.vstack([two, (0, 0, 1)]) @ np.vstack([one, (0, 0, 1)])
     soft = cv2.GaussianBlur(last.grey, (0, 0), _BLUR).astype(np.float32)
     across, down = (cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    now, before = _difference(middle.grey, soft, np.asarray(two)), _difference(first.grey, soft, to_last[:2])
+    now, before = (
+        _difference(middle.grey, soft, np.asarray(two, np.float64)),
+        _difference(first.grey, soft, to_last[:2]),
+    )
     change = np.minimum(np.abs(now), np.abs(before)) - _SLACK * cv2.magnitude(across, down)
     mean = cells(np.clip(change, 0, None).astype(np.float32)).mean(axis=2)
-    mask = (mean > max(_CHANGED, _NOISE * float(np.median(mean)))) & ~_turning(now, before - now)
-    if not mask.any() or mask.mean() > _EVERYWHERE:
+    changed = mean > max(_CHANGED, _NOISE * float(np.median(mean)))
+    mask = changed & ~_turning(now, before - now)
+    if mask.sum() <= 0.5 * changed.sum() or mask.mean() > _EVERYWHERE:
         return ()
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     count, labels = cv2.connectedComponents(near, connectivity=4)
@@ -71,7 +75,7 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     return tuple(sorted(found, key=lambda region: -region.area)[: 2 * _MOST])
 
 
-def _difference(before: Grey, after: Floats, matrix: Floats) -> Floats:
+def _difference(before: Grey, after: Floats, matrix: NDArray[np.float64]) -> Floats:
     """`after` less `before` moved along `matrix`, in grey levels, the light's change taken out; 0 where unseen."""
     height, width = after.shape
     seen = cv2.warpAffine(np.full_like(before, 255), matrix, (width, height)) > 254
@@ -128,7 +132,9 @@ def moving(steps: Sequence[Step]) -> tuple[Moving, ...]:
             near.way.append((x - was[0], y - was[1]))
             near.seen.append(region)
             near.end = step.end
-    long = [track for track in tracks if track.way and track.end - track.start >= _SEEN and not _is_overlay(track)]
+    long = [
+        track for track in tracks if len(track.way) > 1 and track.end - track.start >= _SEEN and not _is_overlay(track)
+    ]
     found = _merge(sorted((_describe(track) for track in long), key=lambda thing: -thing.area))
     return tuple(thing for thing in found if thing.area >= _MINOR * found[0].area)[:_MOST]
 

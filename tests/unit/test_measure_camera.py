@@ -200,3 +200,28 @@ def test_the_size_may_change_in_the_middle() -> None:
     for frame in frames[:4] + half:
         meter.feed(frame)
     assert meter.gap(Keyframe(0, frames[0], None, 0.0), Keyframe(1, half[-1], None, 2.0)).end == 2.0
+
+
+def test_a_thing_before_flat_surroundings_says_nothing_about_the_camera() -> None:
+    texture = view(draw_canvas("shapes", 3, (200, 120)), (200, 120), Camera(), 0)
+
+    def alone(picture: np.ndarray, t: float) -> np.ndarray:
+        out = np.full_like(picture, 30)
+        left = int(60 + 40 * t)
+        out[70:190, left : left + 200] = texture
+        return out
+
+    found = evidence(Clip(overlays=(alone,)))
+    assert found.camera == ("unknown",)
+    assert [thing.direction for thing in found.moving] == ["right"]
+
+
+def test_the_same_thing_at_rest_is_static() -> None:
+    texture = view(draw_canvas("shapes", 3, (200, 120)), (200, 120), Camera(), 0)
+
+    def alone(picture: np.ndarray, t: float) -> np.ndarray:
+        out = np.full_like(picture, 30)
+        out[70:190, 100:300] = texture
+        return out
+
+    assert evidence(Clip(overlays=(alone,))).camera == ("static",)
