@@ -51,9 +51,9 @@ def build(desk: Desk) -> None:
     with gr.Row(visible=False):
         video = gr.Video(label="video", include_audio=True)
         every = gr.Number(2.0, label="every", info="seconds between samples")
-        threshold = gr.Number(None, label="threshold", info="0 or none: the embedder's own")
-        start, end = gr.Number(0, label="start", info="seconds"), gr.Number(None, label="end", info="0: the end")
-        most = gr.Number(None, label="maximum", info="0: no limit")
+        threshold = gr.Number(0, label="threshold", info="0 or none: the embedder's own")
+        start, end = gr.Number(0, label="start", info="seconds"), gr.Number(0, label="end", info="0: the end")
+        most = gr.Number(0, label="maximum", info="0: no limit")
         keep_all = gr.Checkbox(False, label="keep_all", info="every sample becomes a keyframe")
         mode = gr.Radio(["sliding", "fast"], value="sliding", label="mode")
         engine = gr.Radio(names, value=names[0], label="engine")

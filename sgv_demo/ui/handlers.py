@@ -227,11 +227,8 @@ class VideoHandlers:
         updates |= {"feed": feed.ended_patch(visit), "summary": render.summary(analysis, url)}
         updates["cards_by"] = render.written_by(analysis)
         if analysis.captions:
-            files = self._exports(analysis)
-            updates["downloads"] = render.downloads(files)
-            subtitles = next((path for label, path in files if label == "WebVTT"), None)
-            if subtitles is not None:
-                updates["player"] = gr.update(subtitles=str(subtitles))
+            updates["downloads"] = render.downloads(self._exports(analysis))
+            updates["player"] = gr.update(subtitles=render.subtitles(analysis))
         return updates
 
     def _exports(self, analysis: Analysis) -> list[tuple[str, Path]]:

@@ -144,6 +144,8 @@ class Wiring:
         """Waits its turn for the device; the place in the queue shows on `place`."""
 
         def run(*values: Any) -> Iterator[dict[Any, Any]]:
+            # A generator that yields nothing would set every output to None.
+            yield self._components({})
             for updates in handler(*values):
                 yield self._components(updates)
 

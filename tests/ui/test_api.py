@@ -1,0 +1,69 @@
+"""The API through a real `gradio_client`, on scripted engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+
+from tests.ui.conftest import Server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    made = Client(server.url, verbose=False)
+    yield made
+    made.close()
+
+
+def test_only_the_documented_endpoints(client: Client) -> None:
+    found = client.view_api(return_format="dict", print_info=False)
+    assert isinstance(found, dict)
+    assert set(found["named_endpoints"]) == {"/keyframes", "/caption", "/summarize", "/recaption", "/ask"}
+    assert found["unnamed_endpoints"] == {}
+    names = [p["parameter_name"] for p in found["named_endpoints"]["/ask"]["parameters"]]
+    assert names == ["video", "question", "history", "start", "end", "frames", "temperature", "engine"]
+
+
+def test_keyframes(client: Client, clip: Path) -> None:
+    found = client.predict(handle_file(str(clip)), api_name="/keyframes")
+    assert [round(k["time"]) for k in found["keyframes"]] == [0, 2, 4, 6]
+    assert found["video"]["duration"] == 6.0
+
+
+def test_caption_streams(client: Client, clip: Path) -> None:
+    job = client.submit(handle_file(str(clip)), api_name="/caption")
+    last = job.result(timeout=90)
+    assert [c["text"].split()[0] for c in last["captions"]] == ["First", "Pair", "Pair", "Pair"]
+    assert last["summary"].startswith("A summary of 4 captions")
+    assert len(job.outputs()) > 1
+
+
+def test_texts(client: Client) -> None:
+    assert client.predict("0:00 a\n0:02 b", api_name="/summarize")["summary"].startswith("A summary of 2 captions")
+    assert "a lighthouse" in client.predict("a lighthouse", api_name="/recaption")["text"]
+
+
+def test_ask_remembers_what_it_is_given(client: Client, server: Server, clip: Path) -> None:
+    video = handle_file(str(clip))
+    first = client.predict(video, "What moves?", api_name="/ask")
+    assert first["answer"].startswith("Answer 1")
+    assert len(first["frames"]) == 16
+    second = client.predict(video, "And then?", first["history"], api_name="/ask")
+    assert second["answer"].startswith("Answer 2")
+
+
+def test_errors_are_one_sentence(client: Client, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    with pytest.raises(Exception) as caught:
+        client.predict(handle_file(str(broken)), api_name="/keyframes")
+    assert ("Traceback" not in str(caught.value) and ";" in str(caught.value)) or "." in str(caught.value)
+
+
+def test_no_file_of_the_server_can_be_named(client: Client, server: Server) -> None:
+    secret = Path(__file__)
+    with pytest.raises(Exception, match=r"(?i)not|invalid|allowed|upload"):
+        client.predict({"path": str(secret), "meta": {"_type": "gradio.FileData"}}, api_name="/keyframes")
