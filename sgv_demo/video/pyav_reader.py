@@ -179,13 +179,14 @@ class PyavReader:
     def _walk(self, reading: Pass, targets: Iterator[int]) -> Iterator[Timed]:
         walk = Walk(reading, Plan(self._facts.scan, self._strategy))
         target = next(targets, None)
+        frame: VideoFrame | None = None
         while target is not None:
             following = next(targets, None)
-            frame = walk.picture(target, following)
+            # Where nothing can be decoded any more, the last good picture stays on display.
+            frame = walk.picture(target, following) or frame
             self._seeks = walk.plan.seeks
-            if frame is None:
-                return
-            yield self._facts.seconds(target if frame.pts is None else frame.pts), frame
+            if frame is not None:
+                yield self._facts.seconds(target if frame.pts is None else frame.pts), frame
             target = following
 
     def _targets(self, times: Iterator[float], exact: bool, tolerance: float, last: bool) -> Iterator[int]:
