@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to write; default: a temporary folder")
     parser.add_argument("--keep", action="store_true", help="keep the checkpoint, and use one that is there")
     parser.add_argument("--quantization", default="nf4", choices=["nf4", "int8", "none"])
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # `python -m benchmarks real_size` leaves its own name there
     folder = options.folder or Path(tempfile.mkdtemp(prefix="real-size-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -107,4 +107,4 @@ def write_weights(folder: Path, state: dict[str, Tensor], layout: Layout) -> Non
         for file, part in parts.items():
             torch.save({name: state[name].clone() for name in part}, folder / file)
         table = {name: file for file, part in parts.items() for name in part}
-        (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": table}))
+        (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": table}))

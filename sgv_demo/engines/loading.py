@@ -39,6 +39,8 @@ Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 MODEL_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja")
 """What is fetched from the hub: no code, no pictures."""
 
+CACHED = re.compile(r"/models--([\w.-]+?)--([\w.-]+)/snapshots/\w+/?$")
+"""A snapshot's folder in the hub's cache."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -106,8 +108,11 @@ def quantization_config(kind: str, skip: Sequence[str], dtype: torch.dtype) -> B
 
 
 def model_label(model: str) -> str:
-    """A hub id as it is; of a folder its name alone, never the path."""
+    """A hub id as it is, also for its snapshot in the hub's cache; of another folder its name alone, never the path."""
     path = Path(model).expanduser()
+    cached = CACHED.search(path.as_posix())
+    if cached:
+        return f"{cached[1]}/{cached[2]}"
     return path.resolve().name if path.is_dir() else model
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from transformers import GenerationConfig
 
@@ -122,14 +124,14 @@ def load_network(
         _check_widths(config)
     with memory_guard(device):
         loaded: Any = InternLMXComposer2ForCausalLM.from_pretrained(
-            folder,
+            folder if saved else None,
+            state_dict=None if saved else _mapped_tensors(folder),
             config=config,
             key_mapping=None if saved else KEY_MAPPING,  # saved ones carry our names
             dtype=dtype,
             quantization_config=how,
             device_map={"": device},
             local_files_only=True,
-            use_safetensors=weight_files(folder)[0].suffix == ".safetensors",
             output_loading_info=True,
         )
     network, info = loaded
@@ -142,6 +144,20 @@ def load_network(
         bos_token_id=1, eos_token_id=config.eos, pad_token_id=config.eos, do_sample=False
     )
     return network.eval()
+
+
+def _mapped_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a checked checkpoint, mapped from their files, not read into memory.
+
+    transformers would find the files itself, but stumbles over an index without "metadata".
+    """
+    found: dict[str, torch.Tensor] = {}
+    for file in weight_files(folder):
+        if file.suffix == ".safetensors":
+            found |= load_file(file)
+        else:
+            found |= torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    return found
 
 
 def _check_widths(config: XComposer2Config) -> None:
