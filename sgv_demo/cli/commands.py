@@ -198,6 +198,8 @@ def engines(args: Namespace) -> None:
         return
     for row in rows:
         print(f"{row['name']:18} {row['label']}\n{'':18} {row['about']}")
+    chosen = next(row for row in rows if "why" in row)
+    print(f"\n{chosen['why']}")
 
 
 def quantize(args: Namespace) -> None:

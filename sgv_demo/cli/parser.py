@@ -87,6 +87,8 @@ def _model(parser: argparse.ArgumentParser, *roles: str) -> None:
     group.add_argument("--engine", metavar="NAME", help="see `engines`")
     for role in roles:
         group.add_argument(f"--{role}", metavar="MODEL", help="hub id or folder")
+    group.add_argument("--base-url", metavar="URL", help="OpenAI-compatible servers, separated by commas")
+    group.add_argument("--model", dest="remote_model", metavar="NAME", help="what those servers call the model")
     group.add_argument("--quantization", choices=("nf4", "int8", "none"))
     group.add_argument("--dtype", choices=("auto", "bfloat16", "float16", "float32"))
     group.add_argument("--max-new-tokens", type=_positive(int), metavar="N")

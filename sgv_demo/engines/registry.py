@@ -1,20 +1,25 @@
-"""Which engines there are, and how one is made. Model libraries are imported only by the engine that needs them."""
+"""Which engines there are, which are meant, and how one is made. A model library is imported only by what needs it."""
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines.catalog import ANSWERER_MODEL, CAPTIONER_MODEL, MODELS, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL_500M
+from sgv_demo.engines.choosing import Facts, Pick, Plan, both_fit, choose
+from sgv_demo.engines.surroundings import cached_folder, gather
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
 
 Progress = Callable[[str, float | None], None]
 """(what is happening, share done or None)."""
-
-CAPTIONER_MODEL = "Lin-Chen/ShareCaptioner-Video"
-ANSWERER_MODEL = "Lin-Chen/sharegpt4video-8b"
 
 ABOUT = {
     "measured": (
@@ -29,8 +34,44 @@ ABOUT = {
         "ShareGPT4Video 8B",
         "Answers questions about 16 frames (LLaVA-NeXT on Llama 3). Choose it with --answerer.",
     ),
+    "smolvlm2": (
+        "SmolVLM2, a small general model",
+        "Captions and answers on a laptop's CPU; not ShareGPT4Video, shorter and less exact. --engine smolvlm2.",
+    ),
+    "remote": (
+        "A model on a server",
+        "Captions and answers by OpenAI-compatible servers. --engine remote --base-url URL --model NAME.",
+    ),
 }
 """Name → (label, what it is)."""
+
+_ROLES = {
+    "auto": ("", ""),
+    "official": ("sharecaptioner", "sharegpt4video"),
+    "measured": ("measured", "measured"),
+    "sharecaptioner": ("sharecaptioner", "measured"),
+    "sharegpt4video": ("measured", "sharegpt4video"),
+    "smolvlm2": ("smolvlm2", "smolvlm2"),
+    "remote": ("remote", "remote"),
+}
+"""Engine setting → (captioner, answerer); empty: to be chosen."""
+
+T = TypeVar("T")
+
+
+def facts(settings: Settings) -> Facts:
+    """What this machine had when it was first asked: a choice must not change while models fill the memory."""
+    return _facts(Settings(hub_timeout=settings.hub_timeout, space=settings.space, zero_gpu=settings.zero_gpu))
+
+
+@lru_cache(maxsize=4)
+def _facts(settings: Settings) -> Facts:
+    return gather(settings)
+
+
+def plan(settings: Settings) -> Plan:
+    """What `auto` means here, and why."""
+    return choose(facts(settings), settings.quantization)
 
 
 def captioner_name(settings: Settings) -> str:
@@ -39,11 +80,10 @@ def captioner_name(settings: Settings) -> str:
     Raises:
         SettingsError: there is no such engine.
     """
-    if settings.captioner or settings.engine in ("official", "sharecaptioner"):
+    named = _roles(settings)[0]
+    if settings.captioner and named not in ("smolvlm2", "remote"):
         return "sharecaptioner"
-    if settings.engine in ("auto", "measured", "sharegpt4video"):
-        return "measured"
-    raise SettingsError(f"There is no engine {settings.engine!r}; choose one of {', '.join(ABOUT)}, official or auto.")
+    return named or plan(settings).captioner.engine
 
 
 def answerer_name(settings: Settings) -> str:
@@ -52,11 +92,32 @@ def answerer_name(settings: Settings) -> str:
     Raises:
         SettingsError: there is no such engine.
     """
-    if settings.answerer or settings.engine in ("official", "sharegpt4video"):
+    named = _roles(settings)[1]
+    if settings.answerer and named not in ("smolvlm2", "remote"):
         return "sharegpt4video"
-    if settings.engine in ("auto", "measured", "sharecaptioner"):
-        return "measured"
-    raise SettingsError(f"There is no engine {settings.engine!r}; choose one of {', '.join(ABOUT)}, official or auto.")
+    return named or plan(settings).answerer.engine
+
+
+def _roles(settings: Settings) -> tuple[str, str]:
+    if settings.engine not in _ROLES:
+        raise SettingsError(
+            f"There is no engine {settings.engine!r}; choose one of {', '.join(ABOUT)}, official or auto."
+        )
+    if settings.engine == "auto" and settings.base_url:
+        return _ROLES["remote"]
+    return _ROLES[settings.engine]
+
+
+def why(settings: Settings) -> str:
+    """One sentence: what was chosen and for what reason.
+
+    Raises:
+        SettingsError: there is no such engine.
+    """
+    if settings.engine == "auto" and not (settings.captioner or settings.answerer or settings.base_url):
+        return plan(settings).why
+    names = dict.fromkeys(ABOUT[name(settings)][0] for name in (captioner_name, answerer_name))
+    return f"{' and '.join(names)}: as the settings say."
 
 
 def load_captioner(settings: Settings, progress: Progress | None = None) -> Captioner:
@@ -66,18 +127,31 @@ def load_captioner(settings: Settings, progress: Progress | None = None) -> Capt
         EngineError: its weights can't be loaded.
         SettingsError: there is no such engine.
     """
-    if captioner_name(settings) == "measured":
+    name = captioner_name(settings)
+    if name == "measured":
         from sgv_demo.engines.measured import MeasuredCaptioner
 
         return MeasuredCaptioner()
-    from sgv_demo.engines import sharecaptioner
+    if name == "smolvlm2":
+        return _small(settings.captioner or _picked(settings, "captioner"), settings, progress)
+    if name == "remote":
+        return _remote(settings)
 
-    return sharecaptioner.load(
-        settings.captioner or CAPTIONER_MODEL,
-        quantization=settings.quantization,
-        dtype=settings.dtype,
-        progress=progress,
-    )
+    def load() -> Captioner:
+        from sgv_demo.engines import sharecaptioner
+
+        return sharecaptioner.load(
+            settings.captioner or _picked(settings, "captioner") or CAPTIONER_MODEL,
+            quantization=precision(settings),
+            dtype=settings.dtype,
+            progress=progress,
+        )
+
+    if not takes_turns(settings):
+        return measured_load(load)
+    from sgv_demo.engines.swap import Seat, TurnCaptioner
+
+    return TurnCaptioner(Seat(_turns(), lambda: measured_load(load), SHARECAPTIONER.weights[precision(settings)]))
 
 
 def load_answerer(settings: Settings, progress: Progress | None = None) -> Answerer:
@@ -87,27 +161,108 @@ def load_answerer(settings: Settings, progress: Progress | None = None) -> Answe
         EngineError: its weights can't be loaded.
         SettingsError: there is no such engine.
     """
-    if answerer_name(settings) == "measured":
+    name = answerer_name(settings)
+    if name == "measured":
         from sgv_demo.engines.measured import MeasuredAnswerer
 
         return MeasuredAnswerer()
-    from sgv_demo.engines import sharegpt4video
+    if name == "smolvlm2":
+        return _small(settings.answerer or _picked(settings, "answerer"), settings, progress)
+    if name == "remote":
+        return _remote(settings)
 
-    return sharegpt4video.load(
-        settings.answerer or ANSWERER_MODEL,
-        quantization=settings.quantization,
-        dtype=settings.dtype,
-        vision=settings.vision,
-        cache_megabytes=settings.cache_megabytes,
-        progress=progress,
-    )
+    def load() -> Answerer:
+        from sgv_demo.engines import sharegpt4video
+
+        return sharegpt4video.load(
+            settings.answerer or _picked(settings, "answerer") or ANSWERER_MODEL,
+            quantization=precision(settings),
+            dtype=settings.dtype,
+            vision=settings.vision,
+            cache_megabytes=settings.cache_megabytes,
+            progress=progress,
+        )
+
+    if not takes_turns(settings):
+        return measured_load(load)
+    from sgv_demo.engines.swap import Seat, TurnAnswerer
+
+    return TurnAnswerer(Seat(_turns(), lambda: measured_load(load), SHAREGPT4VIDEO.weights[precision(settings)]))
+
+
+def precision(settings: Settings) -> str:
+    """The quantization that the big models get: Apple's GPU has none here, so they are float16 there."""
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return "none" if apple else settings.quantization
+
+
+def takes_turns(settings: Settings) -> bool:
+    """Whether the two big models share one GPU that holds only one of them."""
+    both = (captioner_name(settings), answerer_name(settings)) == ("sharecaptioner", "sharegpt4video")
+    if not both or settings.zero_gpu:
+        return False
+    found = facts(settings)
+    free = found.gpu_free or found.mps_free
+    return free > 0 and not both_fit((SHARECAPTIONER, SHAREGPT4VIDEO), precision(settings), free)
+
+
+@lru_cache(maxsize=1)
+def _turns() -> Any:
+    from sgv_demo.engines.swap import Turns
+
+    return Turns()
+
+
+def _picked(settings: Settings, role: str) -> str:
+    """The model of a role that was chosen: the local folder where it is here, so that nothing is fetched unasked."""
+    if settings.engine != "auto":
+        return ""
+    pick: Pick = getattr(plan(settings), role)
+    if pick.model is None:
+        return ""
+    folder = None if pick.download else cached_folder(pick.model.hub_id)
+    return str(folder) if folder else pick.model.hub_id
+
+
+_SMALL: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
+"""Small models in use by (model, dtype): both roles share one network."""
+
+
+def _small(model: str, settings: Settings, progress: Progress | None) -> Any:
+    from sgv_demo.engines import smolvlm
+
+    model = model or SMOL_500M.hub_id
+    key = (model, settings.dtype)
+    engine = _SMALL.get(key)
+    if engine is None:
+        engine = measured_load(
+            lambda: smolvlm.load(model, dtype=settings.dtype, timeout=settings.hub_timeout, progress=progress)
+        )
+        _SMALL[key] = engine
+    return engine
+
+
+def _remote(settings: Settings) -> Any:
+    from sgv_demo.engines import remote
+
+    return remote.load(settings)
+
+
+def measured_load(load: Callable[[], T]) -> T:
+    """Loads an engine and notes what it took, for `memory_taken`."""
+    from sgv_demo.engines import memory
+
+    return memory.measured(load)
 
 
 def describe_engines(settings: Settings) -> list[dict[str, Any]]:
-    """One row per engine: name, label, what it is and, for a model, figures computed from its real shapes."""
+    """One row per engine: name, label, what it is, whether it was chosen and why, and figures from its real shapes."""
+    chosen = {"captioner": captioner_name(settings), "answerer": answerer_name(settings)}
     rows: list[dict[str, Any]] = []
     for name, (label, about) in ABOUT.items():
         row: dict[str, Any] = {"name": name, "label": label, "about": about}
+        if roles := [role for role, engine in chosen.items() if engine == name]:
+            row |= {"chosen": roles, "why": why(settings)}
         if name == "sharecaptioner":
             from sgv_demo.engines import sharecaptioner
 
@@ -118,6 +273,11 @@ def describe_engines(settings: Settings) -> list[dict[str, Any]]:
 
             row["model"] = settings.answerer or ANSWERER_MODEL
             row["figures"] = sharegpt4video.figures(settings.answerer or None)
+        elif name == "smolvlm2":
+            from sgv_demo.engines import smolvlm
+
+            models = [model.hub_id for model in MODELS if model.engine == name]
+            row["models"] = {model: smolvlm.figures(model) for model in models}
         rows.append(row)
     return rows
 
@@ -134,13 +294,13 @@ def save_quantized(settings: Settings, out: Path, progress: Progress | None = No
     if settings.captioner:
         from sgv_demo.engines.sharecaptioner import ShareCaptioner
 
-        engine = load_captioner(settings, progress)
+        engine = load_captioner(replace(settings, engine="sharecaptioner"), progress)
         assert isinstance(engine, ShareCaptioner)
         engine.save_quantized(out)
     elif settings.answerer:
         from sgv_demo.engines.sharegpt4video import ShareGPT4Video
 
-        engine = load_answerer(settings, progress)
+        engine = load_answerer(replace(settings, engine="sharegpt4video"), progress)
         assert isinstance(engine, ShareGPT4Video)
         engine.save_quantized(out)
     else:

@@ -1,0 +1,179 @@
+"""The rows of the page's "Models" panel: plain data, no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sgv_demo.engines import memory
+from sgv_demo.engines.catalog import MODELS, SMOL_500M, Model, gigabytes
+from sgv_demo.engines.choosing import MARGIN, Facts, needed
+from sgv_demo.engines.registry import ABOUT, answerer_name, captioner_name, plan, precision
+from sgv_demo.engines.surroundings import gather
+from sgv_demo.settings import Settings
+
+State = Literal["ready", "downloading", "loading", "failed", "available", "to download", "too large"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is going on with the engines of this process, by row key."""
+
+    engines: Mapping[str, object] = field(default_factory=dict)
+    """In memory."""
+    stages: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
+    """Being fetched or loaded: (what is happening, share done or None)."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """The last attempt failed: why."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """One model on the panel."""
+
+    key: str
+    """"measured", "remote", or "engine:hub id"."""
+    engine: str
+    label: str
+    about: str
+    roles: tuple[str, ...]
+    """"captioner", "answerer"."""
+    licence: str
+    download: int
+    """Bytes still to fetch; 0: nothing."""
+    needed: int
+    """Bytes of memory at the largest step; 0: hardly any."""
+    there: int
+    """Bytes free where it would run."""
+    place: str
+    """"GPU", "Apple GPU", "memory", "server" or "ZeroGPU"."""
+    taken: int | None
+    """Bytes that it took when loaded; None before."""
+    state: State
+    detail: str
+    """Progress, the reason of a failure, or what is missing; may be empty."""
+    chosen: bool
+    """Whether the settings mean it."""
+
+    @property
+    def can_load(self) -> bool:
+        """Whether a Load button makes sense."""
+        return self.state in ("available", "to download", "failed")
+
+    @property
+    def can_unload(self) -> bool:
+        """Whether an Unload button makes sense."""
+        return self.state == "ready" and self.needed > 0
+
+
+def engine_rows(settings: Settings, loaded: Loaded | None = None) -> list[EngineRow]:
+    """Every engine with what a person wants to know before loading it.
+
+    Raises:
+        SettingsError: the settings name an engine that doesn't exist.
+    """
+    loaded = loaded or Loaded()
+    found = gather(settings)
+    rows = [_plain("measured", settings, loaded, found)]
+    rows += [_row(model, settings, loaded, found) for model in MODELS]
+    return [*rows, _plain("remote", settings, loaded, found)]
+
+
+def settings_for(row: EngineRow, settings: Settings) -> Settings:
+    """Settings with which `load_captioner` and `load_answerer` make a row's engine, after a click: it may download."""
+    model = row.key.partition(":")[2]
+    return replace(
+        settings,
+        engine=row.engine,
+        captioner=model if "captioner" in row.roles else "",
+        answerer=model if "answerer" in row.roles else "",
+    )
+
+
+def _plain(name: str, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
+    label, about = ABOUT[name]
+    there = name == "measured" or bool(settings.base_url)
+    state, detail = _state(name, loaded, "available" if there else "failed", "" if there else "Give --base-url.")
+    return EngineRow(
+        key=name,
+        engine=name,
+        label=label,
+        about=about,
+        roles=("captioner", "answerer"),
+        licence="this program's" if name == "measured" else "the server's model's",
+        download=0,
+        needed=0,
+        there=found.ram_free,
+        place="server" if name == "remote" else "memory",
+        taken=None,
+        state="ready" if name == "measured" else state,
+        detail=detail,
+        chosen=name in (captioner_name(settings), answerer_name(settings)),
+    )
+
+
+def _row(model: Model, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
+    key = f"{model.engine}:{model.hub_id}"
+    device, there, place = _place(found)
+    kind = precision(settings) if model.engine != "smolvlm2" else "none"
+    size = needed(model, kind, device)
+    missing = 0 if {model.hub_id, *model.also} <= found.here else model.download
+    still: State = "to download" if missing else "available"
+    detail = f"{gigabytes(missing)} to download" if missing else ""
+    if there and size + MARGIN > there:
+        still, detail = "too large", f"needs {gigabytes(size)}, {gigabytes(there)} are free"
+    state, detail = _state(key, loaded, still, detail)
+    return EngineRow(
+        key=key,
+        engine=model.engine,
+        label=model.label,
+        about=ABOUT[model.engine][1],
+        roles=model.roles,
+        licence=model.licence,
+        download=missing,
+        needed=size,
+        there=there,
+        place=place,
+        taken=memory.taken(loaded.engines[key]) if key in loaded.engines else None,
+        state=state,
+        detail=detail,
+        chosen=_is_chosen(model, settings),
+    )
+
+
+def _place(found: Facts) -> tuple[str, int, str]:
+    """(device, free bytes, words); 0 bytes: not known."""
+    if found.zero_gpu:
+        return "cuda", 0, "ZeroGPU"
+    if found.gpu:
+        return "cuda", found.gpu_free, "GPU"
+    if found.mps_free:
+        return "mps", found.mps_free, "Apple GPU"
+    return "cpu", found.ram_free, "memory"
+
+
+def _state(key: str, loaded: Loaded, otherwise: State, detail: str) -> tuple[State, str]:
+    if key in loaded.stages:
+        text, share = loaded.stages[key]
+        doing: State = "downloading" if text.startswith("Downloading") else "loading"
+        return doing, text if share is None else f"{text} {share:.0%}"
+    if key in loaded.engines:
+        return "ready", ""
+    if key in loaded.failures:
+        return "failed", loaded.failures[key]
+    return otherwise, detail
+
+
+def _is_chosen(model: Model, settings: Settings) -> bool:
+    names = {"captioner": captioner_name(settings), "answerer": answerer_name(settings)}
+    for role in model.roles:
+        if names[role] != model.engine:
+            continue
+        given = settings.captioner if role == "captioner" else settings.answerer
+        if not given and settings.engine == "auto":
+            pick = getattr(plan(settings), role)
+            given = pick.model.hub_id if pick.model else ""
+        if given in ("", model.hub_id):
+            return model.engine != "smolvlm2" or given == model.hub_id or model is SMOL_500M
+    return False
