@@ -22,12 +22,13 @@ from transformers import DynamicCache, LlavaNextForConditionalGeneration, PreTra
 from sgv_demo.engines import Scene
 from sgv_demo.engines.llava.config import Setup, read_setup
 from sgv_demo.engines.llava.conversation import Prompt, Window, fit_prompt, with_trusted_ids
-from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, published_network
+from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, published_network, weight_bytes
 from sgv_demo.engines.llava.figures import figures as compute_figures
 from sgv_demo.engines.llava.network import (
     PREFILL,
     UNQUANTIZED,
     load_network,
+    meta_network,
     picture_embeddings,
     prefill,
     prompt_embeddings,
@@ -39,6 +40,7 @@ from sgv_demo.engines.llava.tiles import normalized, plan_tiles, tile_views, who
 from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer, load_tokenizer
 from sgv_demo.engines.loading import (
     Progress,
+    check_memory,
     empty_cache,
     free_memory,
     memory_guard,
@@ -239,7 +241,7 @@ class ShareGPT4Video:
                 self._tokenizer.text,
             )
             known += new
-        except GeneratorExit:
+        except (GeneratorExit, KeyboardInterrupt):
             self._keep(step, known)
             raise
         self._keep(step, known)
@@ -349,6 +351,8 @@ def load(
     place = resolve_device(device)
     kind = resolve_dtype(dtype, place)
     tokenizer = load_tokenizer(setup.folder)
+    how = setup.saved_quantization or quantization
+    check_memory(model_label(model), weight_bytes(meta_network(setup.network), how, kind.itemsize), place)
     if progress is not None:
         progress(f"Loading {model_label(model)}", None)
     with memory_guard(place):
@@ -358,7 +362,7 @@ def load(
         label="ShareGPT4Video 8B",
         device=place.type.upper(),
         model=model_label(model),
-        quantization=setup.saved_quantization or quantization,
+        quantization=how,
         dtype=str(kind).removeprefix("torch."),
         licence=LICENCE,
     )

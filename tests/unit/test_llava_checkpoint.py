@@ -17,7 +17,7 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.llava.config import read_setup
 from sgv_demo.engines.llava.network import picture_embeddings
 from sgv_demo.engines.sharegpt4video import ShareGPT4Video, figures, load
-from sgv_demo.errors import EngineError
+from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Frame, GenerationOptions, Trace, VideoInfo
 from tests.tiny_llava import MARKERS, Tiny, make_checkpoint
 
@@ -278,6 +278,17 @@ def test_figures_of_the_published_shapes_stay_under_eight_gigabytes_in_nf4():
     assert found["picture_tokens"] == 576 + 48 * 49
     totals = {kind: parts["total"] for kind, parts in found["gigabytes"].items()}
     assert 6 < totals["nf4"] <= 8 < totals["int8"] < totals["none"]
+
+
+def test_weights_that_do_not_fit_are_refused_before_loading(checkpoint, monkeypatch):
+    monkeypatch.setattr("sgv_demo.engines.loading.free_memory", lambda device: 1000)
+    with pytest.raises(OutOfMemoryError, match=r"checkpoint needs .* and 0 MB are free"):
+        load_plain(checkpoint)
+
+
+def test_an_unknown_vision_mode_is_refused(checkpoint):
+    with pytest.raises(EngineError, match="Unknown vision mode 'all'"):
+        load(str(checkpoint), quantization="none", dtype="float32", vision="all")
 
 
 def test_figures_of_a_folder_count_its_own_weights(checkpoint):

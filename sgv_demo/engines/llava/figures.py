@@ -80,12 +80,18 @@ def bytes_per_position(text: LlamaConfig, itemsize: int) -> int:
     return 2 * text.num_hidden_layers * heads * width * itemsize
 
 
-def weight_bytes(network: LlavaNextForConditionalGeneration, kind: str) -> int:
-    """Bytes of all weights, what isn't quantized in 16 bit."""
-    total = sum(value.numel() for value in network.parameters()) * HALF
+def weight_bytes(network: LlavaNextForConditionalGeneration, kind: str, itemsize: int = HALF) -> int:
+    """Bytes of all weights.
+
+    Args:
+        network: may be on the meta device.
+        kind: nf4, int8 or none.
+        itemsize: bytes of a value that isn't quantized.
+    """
+    total = sum(value.numel() for value in network.parameters()) * itemsize
     for name, module in network.named_modules():
         if kind != "none" and type(module) is nn.Linear and not name.startswith(UNQUANTIZED):
-            total += _quantized_bytes(module, kind) - module.weight.numel() * HALF
+            total += _quantized_bytes(module, kind) - module.weight.numel() * itemsize
     return total
 
 

@@ -19,6 +19,7 @@ from transformers import (
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
 )
+from transformers.utils import logging as transformers_logging
 
 from sgv_demo.engines.llava.config import Setup
 from sgv_demo.engines.llava.tiles import Tiling
@@ -123,6 +124,7 @@ def load_network(
         options["quantization_config"] = quantization
     if quantization is not None or "quantization_config" in setup.raw:
         check_widths(setup, device)
+    transformers_logging.disable_progress_bar()
     loaded: Any = (Network if setup.own_tower else NetworkWithoutTower).from_pretrained(
         setup.folder,
         config=setup.network,
