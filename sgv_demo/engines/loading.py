@@ -143,15 +143,10 @@ def resolve_model(
     if total is None:
         return _cached(model, files, timeout)
     _check_disk(model, total)
+    bar = _bar(model, total, progress)
     try:
-        return Path(
-            cast(
-                str,
-                snapshot_download(
-                    model, allow_patterns=list(files), etag_timeout=timeout, tqdm_class=_bar(model, total, progress)
-                ),
-            )
-        )
+        place = snapshot_download(model, allow_patterns=list(files), etag_timeout=timeout, tqdm_class=bar)
+        return Path(cast(str, place))
     except (HfHubHTTPError, OSError) as error:
         raise EngineError(
             f"The download of {model} broke off ({_first_line(error)}); try again, it goes on where it stopped."
