@@ -81,7 +81,7 @@ def choose_stream(container: InputContainer, settings: Settings) -> VideoStream:
     if not usable:
         raise VideoError("There is no decoder for this file's video track; export it again as MP4 (H.264).")
     stream = max(usable, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
-    _check_pixels(stream.width, stream.height, settings)
+    check_pixels(stream.width, stream.height, settings)
     context = stream.codec_context
     context.options = {"max_pixels": str(settings.max_pixels)}
     context.thread_count = max(1, settings.reader_threads)
@@ -93,7 +93,8 @@ def choose_stream(container: InputContainer, settings: Settings) -> VideoStream:
     return stream
 
 
-def _check_pixels(width: int, height: int, settings: Settings) -> None:
+def check_pixels(width: int, height: int, settings: Settings) -> None:
+    """Raises VideoError when pictures of this size are over the limit."""
     if width * height > settings.max_pixels:
         raise VideoError(
             f"The pictures are {width}x{height}, over the limit of {settings.max_pixels / 1e6:g} megapixels; "

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import VideoInfo
-from sgv_demo.video.container import NOTHING_DECODABLE, packets
+from sgv_demo.video.container import NOTHING_DECODABLE, check_pixels, packets
 from sgv_demo.video.passes import Clock, Pass
 from sgv_demo.video.picture import displayed_size
 from sgv_demo.video.scan import Scan, scan
 
 _FIRST_PICTURE_SECONDS = 3.0
+_FASTEST = 1000
+"""Pictures a second; a header that claims more means its clock."""
 _STILL_BRANDS = ("avif", "heic", "heix", "mif1")
 
 
@@ -61,9 +65,13 @@ def find_facts(path: Path, settings: Settings) -> Facts:
         rate = _rate(opened, known, base)
         origin = _origin(opened, known, base)
         end = known.count / rate if known.end is None else (known.end - origin) * base
+        if known.count == 1 and known.first is not None:
+            # A single picture often has no length of its own.
+            end = max(end, (known.first - origin) * base + min(1 / rate, 1.0))
         claimed = _claimed(opened, base)
         opened.reopen()
         start, size = _first_picture(opened, Clock(base, origin, 1 / rate))
+        check_pixels(*size, settings)
         cut_short = claimed is not None and claimed - end > max(1.0, 2 / rate) and not _has_all_packets(opened, known)
         duration = claimed if cut_short and claimed is not None else end
         info = VideoInfo(
@@ -96,8 +104,9 @@ def _refuse_stills(opened: Pass, known: Scan) -> None:
 def _rate(opened: Pass, known: Scan, base: float) -> float:
     """Pictures a second: the container's average where the walk agrees, otherwise measured."""
     stated = float(opened.stream.average_rate or 0)
-    if known.end is None or known.first is None or known.end <= known.first:
-        return float(opened.stream.guessed_rate or 0) or stated or 25.0
+    if known.end is None or known.first is None or known.count < 2:
+        guesses = (float(opened.stream.guessed_rate or 0), stated)
+        return next((rate for rate in guesses if 0 < rate <= _FASTEST), 25.0)
     measured = known.count / ((known.end - known.first) * base)
     return stated if stated and abs(stated - measured) <= 0.02 * measured else measured
 
@@ -139,6 +148,11 @@ def _first_picture(opened: Pass, clock: Clock) -> tuple[float, tuple[int, int]]:
 
 
 def _notes(known: Scan, duration: float, cut_at: float | None) -> tuple[str, ...]:
-    if cut_at is None:
-        return ()
-    return (f"The file is cut short: its pictures end at {cut_at:.1f} s of {duration:.1f} s.",)
+    found = []
+    if cut_at is not None:
+        found.append(f"The file is cut short: its pictures end at {cut_at:.1f} s of {duration:.1f} s.")
+    if len(known.shown) > 2:
+        short, long = np.percentile(np.diff(known.shown), (5, 95))
+        if long > 1.5 * short:
+            found.append("The frame rate varies; every picture is taken at its own time.")
+    return tuple(found)

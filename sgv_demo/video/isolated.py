@@ -29,6 +29,7 @@ _TIMES_AHEAD = 8
 
 CRASHED = "The decoder crashed on this file, which is probably damaged; export it again as MP4."
 HUNG = "Reading this file took too long without a new picture; export it again as MP4 or choose a smaller one."
+CLOSED = "The video was closed while it was being read; open it again."
 GARBLED = "Reading this file failed; export it again as MP4."
 
 
@@ -94,13 +95,17 @@ class Process:
 
     def picture(self, message: Message) -> Frame:
         """The frame that a "frame" message announces."""
-        width, height = int(message["width"]), int(message["height"])
-        if width <= 0 or height <= 0 or width * height > 2 * self._pixels:
+        try:
+            width, height, shown_at = int(message["width"]), int(message["height"]), float(message["time"])
+        except (KeyError, TypeError, ValueError) as error:
+            self.kill()
+            raise VideoError(GARBLED) from error
+        if width <= 0 or height <= 0 or width * height > self._pixels:
             self.kill()
             raise VideoError(GARBLED)
         image = np.empty((height, width, 3), np.uint8)
         self._fill(image.data.cast("B"), time.monotonic() + self._timeout)
-        return Frame(float(message["time"]), image)
+        return Frame(shown_at, image)
 
     def kill(self) -> None:
         """Ends the process at once."""
@@ -115,6 +120,8 @@ class Process:
     def _fill(self, view: memoryview, until: float) -> None:
         done = 0
         while done < len(view):
+            if not self._kill.alive:
+                raise VideoError(CLOSED)
             if not self._selector.select(max(0.0, until - time.monotonic())):
                 self.kill()
                 raise VideoError(HUNG)
@@ -135,8 +142,12 @@ class IsolatedReader:
         self._path, self._settings, self._backend = path, settings, backend
         self._running: set[Process] = set()
         first = self._start()
-        self.info: VideoInfo = info_from_dict(path, first.opened["info"])
-        self._count, self._fps = int(first.opened["count"]), float(first.opened["fps"])
+        try:
+            self.info: VideoInfo = info_from_dict(path, first.opened["info"])
+            self._count, self._fps = int(first.opened["count"]), float(first.opened["fps"])
+        except (KeyError, TypeError, ValueError) as error:
+            first.kill()
+            raise VideoError(GARBLED) from error
         self._notes = self.info.notes
         self._plan = "in order"
         self._idle: Process | None = first
@@ -211,8 +222,9 @@ class IsolatedReader:
                     chunk = [float(t) for t in itertools.islice(wanted, _TIMES_AHEAD)]
                     process.send({"op": "times", "times": chunk, "done": len(chunk) < _TIMES_AHEAD})
                 elif message["kind"] == "end":
-                    self._notes = tuple(dict.fromkeys((*self._notes, *map(str, message["notes"]))))
-                    self._plan = str(message["plan"])
+                    notes = tuple(str(note) for note in message.get("notes", ()))
+                    self._notes = max(notes, self._notes, key=len)
+                    self._plan = str(message.get("plan"))
                     finished = True
                     return
         finally:

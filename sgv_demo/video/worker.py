@@ -114,6 +114,9 @@ def limit(settings: Settings) -> None:
     # Data counts what is really allocated; the address space also holds mapped libraries and reserved stacks.
     for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_AS, memory + 2**30)):
         resource.setrlimit(kind, (most, most))
+    # Far more than the longest video takes; a hang is noticed by the app long before.
+    seconds = int(600 + 4 * settings.max_seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

@@ -116,6 +116,14 @@ def test_abandoning_a_reading_ends_its_process_at_once(clip: Path) -> None:
         assert len(list(video.frames())) == 48
 
 
+def test_reading_on_after_closing_is_an_error(clip: Path) -> None:
+    with open_video(clip, Settings()) as video:
+        frames = iter(video.frames())
+        next(frames)
+    with pytest.raises(VideoError, match="closed"):
+        next(frames)
+
+
 def test_two_readings_at_once(clip: Path) -> None:
     with open_video(clip, Settings()) as video:
         pairs = zip(video.frames(), video.near(itertools.count(0, 1 / 12), exact=True), strict=False)

@@ -173,6 +173,7 @@ def test_varying_frame_rate(tmp_path: Path) -> None:
         assert numbers(reader, 0.5, 0.99, 1.2, 2.6, 3.9) == [12, 23, 24, 30, 35]
         assert reader.info.duration == pytest.approx(4.0, abs=0.26)
         assert reader.info.fps == pytest.approx(9, rel=0.1)
+        assert "varies" in reader.notes[0]
 
 
 def test_pictures_that_start_late(tmp_path: Path) -> None:
@@ -226,6 +227,13 @@ def test_without_times_pictures_are_counted(tmp_path: Path) -> None:
     assert reader.info.fps == 25
     assert reader.info.duration == pytest.approx(2.0)
     assert numbers(reader, 0, 1.0, 1.9) == [0, 25, 47]
+
+
+def test_a_single_picture_without_a_length(tmp_path: Path) -> None:
+    reader = read(write_clip(tmp_path / "clip.ts", count=1))
+    assert 0.01 < reader.info.duration <= 1
+    assert 1 <= reader.info.fps <= 100
+    assert numbers(reader, 0) == [0]
 
 
 def test_damage_is_passed_over_and_told(tmp_path: Path) -> None:
