@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--wrong", action="store_true", help="print each one that isn't right")
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()
     table: defaultdict[str, Counter[str]] = defaultdict(Counter)
     spent: list[float] = []
     for seed in range(options.first, options.first + options.seeds):

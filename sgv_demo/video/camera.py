@@ -26,6 +26,8 @@ _DIAGONAL = 0.5
 """A second direction is named when it is at least this share of the first."""
 _SHAKE = 0.004
 """Picture widths: jitter from step to step that can be seen."""
+_SURE = 5.0
+"""Times the scatter of the steps by which two speeds must differ."""
 _SPAN = 0.7
 """Seconds: a shorter movement gets no word of its own."""
 _RADIUS = 0.3
@@ -97,30 +99,45 @@ def _split(steps: Sequence[Step]) -> list[Sequence[Step]]:
     """Cuts a span where the camera's speed changes for good, again and again.
 
     The place is where two constant speeds explain the steps best; it counts when both sides are long enough, the
-    speeds differ by more than a visible rate, and by far more than the steps scatter.
+    speeds differ by more than a visible rate, and by far more than the steps scatter. Linear in the steps.
     """
-    n = len(steps)
     path = _path(steps) * (1, 1, _RADIUS, _RADIUS)
-    lengths = np.array([s.end - s.start for s in steps])
-    best: tuple[float, int] = (0.0, 0)
-    for i in range(1, n):
-        before, after = lengths[:i].sum(), lengths[i:].sum()
-        if min(before, after) < _SPAN:
-            continue
-        speed = path[:i].sum(axis=0) / before, path[i:].sum(axis=0) / after
-        difference = float(np.linalg.norm(speed[0] - speed[1]))
-        rest = path - np.concatenate([lengths[:i, None] * speed[0], lengths[i:, None] * speed[1]])
-        scatter = float(np.sqrt((rest**2).sum() / max(1, n - 2))) / float(lengths.mean())
-        gain = difference * float(np.sqrt(before * after / (before + after)))
-        if (
-            difference > 2 * _RATE["shift"]
-            and difference > 5 * scatter * (1 / i + 1 / (n - i)) ** 0.5
-            and gain > best[0]
-        ):
-            best = (gain, i)
-    if not best[1]:
-        return [steps]
-    return [*_split(steps[: best[1]]), *_split(steps[best[1] :])]
+    lengths = np.array([s.end - s.start for s in steps])[:, None]
+    parts: list[Sequence[Step]] = []
+    waiting = [(0, len(steps))]
+    while waiting:
+        start, end = waiting.pop()
+        at = _change(path[start:end], lengths[start:end])
+        if at:
+            waiting += [(start + at, end), (start, start + at)]
+        else:
+            parts.append(steps[start:end])
+    return parts
+
+
+def _change(path: Path, lengths: Path) -> int:
+    """The step at which the speed changes for good, 0 when it doesn't; `lengths` are (n, 1) seconds."""
+    n = len(path)
+    if n < 2:
+        return 0
+    speeds, left_over, seconds = [], np.zeros(n - 1), []
+    for flip in (1, -1):
+        p, length = path[::flip], lengths[::flip]
+        way, time = p.cumsum(axis=0), length.cumsum(axis=0)
+        speed = way / time
+        squares = (p**2).sum(axis=1).cumsum() + (speed**2).sum(axis=1) * (length[:, 0] ** 2).cumsum()
+        rest = squares - 2 * (speed * (p * length).cumsum(axis=0)).sum(axis=1)
+        side = slice(None, -1)
+        speeds.append(speed[side][::flip])
+        seconds.append(time[side][::flip, 0])
+        left_over += np.clip(rest[side], 0, None)[::flip]
+    difference = np.linalg.norm(speeds[0] - speeds[1], axis=1)
+    scatter = np.sqrt(left_over / max(1, n - 2)) / float(lengths.mean())
+    i = np.arange(1, n)
+    clear = difference > _SURE * scatter * np.sqrt(1 / i + 1 / (n - i))
+    fits = (np.minimum(*seconds) >= _SPAN) & (difference > 2 * _RATE["shift"]) & clear
+    gain = difference * np.sqrt(seconds[0] * seconds[1] / (seconds[0] + seconds[1])) * fits
+    return int(gain.argmax()) + 1 if gain.any() else 0
 
 
 def _join(a: CameraMove, b: CameraMove) -> CameraMove:
