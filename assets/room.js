@@ -204,7 +204,7 @@ sgv.room = (() => {
     close.onclick = () => box.close();
     box.addEventListener("click", (event) => event.target === box && box.close());
     box.addEventListener("close", () => box.remove());
-    (document.querySelector(".gradio-container") ?? document.body).append(box);
+    (document.querySelector(".gradio-container .contain") ?? document.body).append(box);
     box.showModal();
     return box;
   }
@@ -270,10 +270,10 @@ sgv.room = (() => {
   }
 
   // ---- messages of the server
-  function shown({ key, mine, asked, review }) {
-    const pending = state.key === null && mine ? [...state.verdicts.values()] : [];
+  function shown({ run, key, mine, asked, review }) {
+    const pending = state.key === null && state.run === run && mine ? [...state.verdicts.values()] : [];
     const known = review ?? saved(`sgv-review:${key}`, []);
-    Object.assign(state, { key, mine, asked: asked ?? {}, verdicts: new Map(known.filter((v) => Number.isInteger(v?.index)).map((v) => [v.index, v])) });
+    Object.assign(state, { run, key, mine, asked: asked ?? {}, verdicts: new Map(known.filter((v) => Number.isInteger(v?.index)).map((v) => [v.index, v])) });
     pending.forEach((v) => state.verdicts.set(v.index, v));
     redraw();
     if (mine && state.verdicts.size) keep();
@@ -319,15 +319,13 @@ sgv.room = (() => {
 
   // ---- every list of cards is watched: a new run starts with a clean sheet, a new card gets its buttons
   const feed = sgv.feed;
-  sgv.feed = (props, watch) => {
-    feed(props, watch);
-    watch("value", () => {
-      const run = props.value?.run;
-      if (run === undefined) return;
-      if (run !== state.run) Object.assign(state, { run, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });
-      redraw();
-    });
+  const patched = (run) => {
+    if (run === undefined) return;
+    if (run !== state.run) Object.assign(state, { run, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });
+    redraw();
   };
+  // A component can be watched once only.
+  sgv.feed = (props, watch) => feed(props, (name, apply) => watch(name, () => { apply(); patched(props.value?.run); }));
 
   // ---- comparing: frames of a row in a slider
   function compare(element) {
@@ -350,7 +348,7 @@ sgv.room = (() => {
 
   function records(element, choose) {
     element.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-record],[data-page],[data-compare]");
+      const button = event.target.closest("[data-record],[data-page],[data-compare],[data-close]");
       if (!button) return;
       const [kind, value] = Object.entries(button.dataset)[0];
       choose({ what: { kind, value: Number(value) } });

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sgv_demo.compare import differences
 from sgv_demo.exports import clock, evidence_phrases
-from sgv_demo.review import NONE, RATINGS, Review, Verdict, questions, tally
+from sgv_demo.review import NONE, RATINGS, Review, Verdict, questions_about, tally
 from sgv_demo.thumbnails import Pictures
 from sgv_demo.types import Analysis, Caption, KeyframeMark, TraceMark
 
@@ -105,11 +105,12 @@ def _ratings(analysis: Analysis, review: Review) -> str:
 
 
 def _captions(analysis: Analysis, review: Review, pictures: Pictures) -> str:
-    cards = "".join(_card(analysis, caption, review.of(caption.index), pictures) for caption in analysis.captions)
+    cards = "".join(_card(analysis, caption, review, pictures) for caption in analysis.captions)
     return f"<section><h2>Captions</h2>{cards}</section>" if cards else ""
 
 
-def _card(analysis: Analysis, caption: Caption, verdict: Verdict, pictures: Pictures) -> str:
+def _card(analysis: Analysis, caption: Caption, review: Review, pictures: Pictures) -> str:
+    verdict = review.of(caption.index)
     marks = [k for k in analysis.keyframes if k.index in pictures]
     fast = analysis.options.mode == "fast"
     if fast:
@@ -125,7 +126,7 @@ def _card(analysis: Analysis, caption: Caption, verdict: Verdict, pictures: Pict
     wide = ' class="wide"' if fast or not figures else ""
     return (
         f'<article{wide}>{frame}<div><p class="span">{span}{tags}</p>{_text(caption, verdict)}'
-        f"{_evidence(caption)}{_remarks(caption, verdict)}{_trace(caption.trace)}</div></article>"
+        f"{_evidence(caption)}{_remarks(questions_about(analysis, caption, review), verdict)}{_trace(caption.trace)}</div></article>"
     )
 
 
@@ -156,8 +157,8 @@ def _evidence(caption: Caption) -> str:
     return f'<ul class="chips" aria-label="Measured">{chips}</ul>' if chips else ""
 
 
-def _remarks(caption: Caption, verdict: Verdict) -> str:
-    asked = "".join(f'<p class="ask">{_esc(question)}</p>' for question in questions(caption, verdict.text))
+def _remarks(questions: Iterable[str], verdict: Verdict) -> str:
+    asked = "".join(f'<p class="ask">{_esc(question)}</p>' for question in questions)
     return asked + (f'<p class="note">{_esc(verdict.note)}</p>' if verdict.note else "")
 
 

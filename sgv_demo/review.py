@@ -7,7 +7,7 @@ verdict on a caption by the program; `questions` only asks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -180,12 +180,20 @@ _OPPOSITE = {
 _QUOTED = re.compile(r"“([^”]{2,80})”|\"([^\"]{2,80})\"|「([^」]{2,80})」")
 
 
-def questions(caption: Caption, text: str | None = None) -> list[str]:
+def questions_about(analysis: Analysis, caption: Caption, review: Review = NONE) -> list[str]:
+    """`questions` with all text that was read on the keyframes of the caption's span, and with its correction."""
+    inside = [k.look for k in analysis.keyframes if caption.start <= k.time <= caption.end]
+    read = [line for look in inside if look for line in look.text]
+    return questions(caption, review.of(caption.index).text, read)
+
+
+def questions(caption: Caption, text: str | None = None, read: Sequence[str] = ()) -> list[str]:
     """Where a caption's words and what was measured don't agree, each put as a question.
 
     Args:
         caption: with its evidence; without any there is nothing to ask.
         text: the corrected text, where there is one.
+        read: lines of text read in the caption's span, beyond those that the caption itself knows.
 
     Returns:
         Sentences that end in a question mark; empty when nothing disagrees or nothing could be measured.
@@ -196,7 +204,7 @@ def questions(caption: Caption, text: str | None = None) -> list[str]:
         asked += _camera_questions(words, caption.evidence)
         if "cut" not in caption.evidence.camera and not caption.evidence.cuts and _said(_CUT, words):
             asked.append("The text speaks of a cut, but none was measured here. Is there one?")
-    return asked + _text_questions(words, caption)
+    return asked + _text_questions(words, caption, read)
 
 
 def _claimed(words: str) -> list[str]:
@@ -232,9 +240,9 @@ def _camera_questions(words: str, evidence: Evidence) -> list[str]:
     return asked
 
 
-def _text_questions(words: str, caption: Caption) -> list[str]:
+def _text_questions(words: str, caption: Caption, more: Sequence[str]) -> list[str]:
     """Only where text was read at all: nothing read may mean that reading was off."""
-    read = [*(caption.look.text if caption.look else ())]
+    read = [*more, *(caption.look.text if caption.look else ())]
     if caption.evidence:
         read += [*caption.evidence.text_appeared, *caption.evidence.text_gone]
     if not read:

@@ -6,7 +6,7 @@ import csv
 import io
 
 from sgv_demo.exports import evidence_phrases
-from sgv_demo.review import NONE, Review, questions
+from sgv_demo.review import NONE, Review, questions_about
 from sgv_demo.types import Analysis
 
 COLUMNS = (
@@ -40,7 +40,7 @@ def to_csv(analysis: Analysis, review: Review = NONE) -> str:
             verdict.note,
             ", ".join(evidence.camera) if evidence else "",
             "; ".join(evidence_phrases(evidence)) if evidence else "",
-            " ".join(questions(caption, verdict.text)),
+            " ".join(questions_about(analysis, caption, review)),
             engine.label,
             engine.model,
             engine.quantization,

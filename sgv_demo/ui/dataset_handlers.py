@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sgv_demo.dataset_record import from_entry
 from sgv_demo.errors import DatasetError, SgvError
 from sgv_demo.ui import dataset_view, render
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import UNFORESEEN, Updates
+from sgv_demo.ui.handlers import Updates
 from sgv_demo.ui.library import Library
 from sgv_demo.ui.room import Room, RoomHandlers
 
@@ -47,28 +47,15 @@ class DatasetHandlers:
                 "dataset_record": "",
             }
             return
-        share, made = [0.0], list[Dataset | Exception]()
-
-        def work() -> None:
-            try:
-                made.append(self.library.get(Path(path).expanduser(), lambda part: share.__setitem__(0, part)))
-            except Exception as error:
-                # Re-raised below, in the thread that answers the page.
-                made.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        while thread.is_alive():
-            thread.join(0.2)
-            yield {"dataset_about": dataset_view.indexing(share[0]), "dataset_results": "", "dataset_record": ""}
-        (result,) = made
-        if isinstance(result, SgvError):
-            yield {"dataset_about": render.trouble(str(result)), "dataset_search": gr.update(visible=False)}
-        elif isinstance(result, Exception):
-            log.error("Opening an annotation file failed", exc_info=result)
-            yield {"dataset_about": render.trouble(UNFORESEEN), "dataset_search": gr.update(visible=False)}
-        else:
-            yield self._opened(path, result)
+        share = [0.0]
+        with ThreadPoolExecutor(1) as worker:
+            work = worker.submit(self.library.get, Path(path).expanduser(), lambda part: share.__setitem__(0, part))
+            while not wait([work], timeout=0.2).done:
+                yield {"dataset_about": dataset_view.indexing(share[0]), "dataset_results": "", "dataset_record": ""}
+        try:
+            yield self._opened(path, work.result())
+        except SgvError as error:
+            yield {"dataset_about": render.trouble(str(error)), "dataset_search": gr.update(visible=False)}
 
     def _opened(self, path: str, dataset: Dataset) -> Updates:
         folders = [(f"{name or '(none)'} ({count:,})", name) for name, count in dataset.folders()[:500]]
@@ -115,6 +102,8 @@ class DatasetHandlers:
         try:
             if kind == "page":
                 return {"dataset_results": dataset_view.results(dataset, found or range(len(dataset)), value, 0.0)}
+            if kind == "close":
+                return {"dataset_record": ""}
             if kind == "compare":
                 analysis, review = from_entry(dataset[value])
                 return self.room.shelve(room, replace(analysis, key=f"dataset-{value}"), review)

@@ -82,6 +82,7 @@ def record(number: int, entry: Entry, *, playable: bool) -> str:
     facts = f"record {number + 1:,} · {esc(entry.video_path)} · {esc(entry.zip_folder)}{stated}{play}"
     return (
         f'<section class="record"><h3>{esc(entry.video_id or f"Record {number + 1}")}</h3><p class="sim">{facts}</p>'
-        f'<p><button class="suggestion" data-compare="{number}">Compare with a result</button></p>'
+        f'<p class="suggestions"><button class="suggestion" data-close="0">← Back to the list</button>'
+        f'<button class="suggestion" data-compare="{number}">Compare with a result</button></p>'
         f"{whole}{cards}</section>"
     )

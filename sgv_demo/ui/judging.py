@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sgv_demo.review import RATINGS, Review, Tally, questions, tally
+from sgv_demo.review import RATINGS, Review, Tally, questions_about, tally
 from sgv_demo.types import Analysis
 from sgv_demo.ui.render import esc, file_url
 
@@ -56,7 +56,7 @@ def _row(row: Tally) -> str:
 
 def asked(analysis: Analysis, review: Review) -> dict[str, list[str]]:
     """Questions by caption index, only of captions that have some."""
-    found = {str(c.index): questions(c, review.of(c.index).text) for c in analysis.captions}
+    found = {str(c.index): questions_about(analysis, c, review) for c in analysis.captions}
     return {index: lines for index, lines in found.items() if lines}
 
 

@@ -85,7 +85,7 @@ class RoomHandlers:
         newest = room.shelf[-1][0].key if room.shelf and earlier is None else left
         room = replace(room, shown=analysis, mine=True, review=earlier[1] if earlier else NONE)
         room = room.put(analysis, room.review)
-        said = message(shown=self._shown(room), history=history_entry(analysis))
+        said = message(shown=self._shown(room, visit.run), history=history_entry(analysis))
         return {"channel": said} | self._view(room) | self._choices(room, newest, analysis.key)
 
     def act(self, event: Any, visit: Visit, room: Room) -> Updates:
@@ -157,26 +157,28 @@ class RoomHandlers:
             log.exception("Can't write the exports")
             return []
 
-    def _shown(self, room: Room) -> dict[str, Any]:
-        assert room.shown is not None
+    def _shown(self, room: Room, run: int) -> dict[str, Any]:
+        if room.shown is None:
+            return {}
         snapshot = None if room.mine else reviews.to_record(room.review)
         asked = judging.asked(room.shown, room.review)
-        return {"key": room.shown.key, "mine": room.mine, "asked": asked, "review": snapshot}
+        return {"run": run, "key": room.shown.key, "mine": room.mine, "asked": asked, "review": snapshot}
 
     def _reviewed(self, visit: Visit, room: Room, key: str, verdicts: object) -> Updates:
         """The browser's whole review of the shown result: exports, questions and ratings follow."""
-        if room.shown is None or room.shown.key != key or not room.mine:
+        shown = room.shown
+        if shown is None or shown.key != key or not room.mine:
             return {}
-        count = len(room.shown.captions)
         said = reviews.from_record(verdicts[:_VERDICTS] if isinstance(verdicts, list) else None)
-        review = Review(tuple(v for v in said.verdicts if v.index < count))
-        room = replace(room, review=review, place=room.place or secrets.token_urlsafe(9)).put(room.shown, review)
-        files = self._files(room)
-        updates: Updates = {"downloads": render.downloads(files), **self._view(room)}
-        updates["channel"] = message(asked=judging.asked(room.shown, review), key=key) if room.shown else None
-        if visit.path is not None and (cues := next((p for _, p in files if p.suffix == ".vtt"), None)):
-            updates["player"] = gr.update(subtitles=str(cues))
-        return updates
+        review = Review(tuple(v for v in said.verdicts if v.index < len(shown.captions)))
+        room = replace(room, review=review, place=room.place or secrets.token_urlsafe(9)).put(shown, review)
+        updates: Updates = {
+            "downloads": render.downloads(self._files(room)),
+            "channel": message(asked=judging.asked(shown, review), key=key),
+        }
+        if visit.path is not None:
+            updates["player"] = gr.update(subtitles=render.subtitles(review.edited(shown)))
+        return updates | self._view(room)
 
     def _share(self, visit: Visit, room: Room, video: bool) -> Updates:
         if not self.desk.settings.permalinks:
@@ -238,7 +240,9 @@ class RoomHandlers:
                 "restart": gr.update(visible=False),
                 "progress": "",
                 "estimate": "",
-                "channel": message(shown=self._shown(room), history=history_entry(analysis) if mine else None),
+                "channel": message(
+                    shown=self._shown(room, full.run), history=history_entry(analysis) if mine else None
+                ),
             }
             | view
             | self._choices(room, None, analysis.key)

@@ -69,7 +69,7 @@ class RoomWiring:
         self._on_data(parts["channel"].act, room.act, shown)
         for side in ("left", "right"):
             self._bind(parts[side].input, room.compared, [parts["room"], parts["left"], parts["right"]])
-        self._stream(parts["dataset_file"].change, data.open, [parts["dataset_file"]])
+        self._stream(parts["dataset_file"].upload, data.open, [parts["dataset_file"]])
         self._stream(parts["dataset_offered"].click, data.offered, [])
         search = ("dataset", "dataset_words", "dataset_folder", "dataset_shortest", "dataset_longest")
         wanted = [parts[name] for name in search]

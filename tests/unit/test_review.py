@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sgv_demo.review import NONE, RATINGS, Verdict, from_record, questions, tally, to_record
+from sgv_demo.review import NONE, RATINGS, Verdict, from_record, questions, questions_about, tally, to_record
 from sgv_demo.types import Caption, Evidence, Look
 from tests.unit.samples import LOOK, analysis
 
@@ -118,6 +118,12 @@ def test_quoted_text_that_was_not_read() -> None:
     (question,) = questions(seen)
     assert "“Open  24 hours”" in question
     assert questions(_pair('A sign says "Exit".', "static", look=LOOK)) == []
+
+
+def test_text_read_anywhere_in_the_span_counts() -> None:
+    whole = Caption(0, 0.0, 4.0, "A sign says “Exit”, another “Open”.")
+    (question,) = questions_about(analysis(captions=(whole,)), whole)
+    assert "“Open”" in question
 
 
 def test_text_is_not_asked_about_where_none_was_read() -> None:

@@ -13,12 +13,12 @@ def build(offered: str) -> dict[str, Any]:
     """`offered`: name of the annotation file that the operator provides, or empty."""
     made: dict[str, Any] = {"dataset": gr.State("")}
     with gr.Row(elem_id="dataset-open"):
-        made["dataset_file"] = gr.File(
-            label="Annotation file (JSONL)", file_types=[".jsonl", ".json"], height=96, min_width=240
+        made["dataset_file"] = gr.UploadButton(
+            "Open an annotation file…", file_types=[".jsonl", ".json"], size="md", min_width=200, elem_id="dataset-file"
         )
         made["dataset_offered"] = gr.Button(f"Open {offered}", visible=bool(offered), size="md", min_width=160)
     made["dataset_about"] = gr.HTML(dataset_view.welcome(), elem_id="dataset-about")
-    with gr.Group(visible=False, elem_id="dataset-search") as made["dataset_search"]:
+    with gr.Column(visible=False, elem_id="dataset-search") as made["dataset_search"]:
         with gr.Row():
             made["dataset_words"] = gr.Textbox(
                 label="Words", placeholder='camera pan* "red car"', scale=3, min_width=220, elem_id="dataset-words"
@@ -32,10 +32,10 @@ def build(offered: str) -> dict[str, Any]:
             made["dataset_find"] = gr.Button("Search", variant="primary", min_width=100)
             made["dataset_random"] = gr.Button("Random one", min_width=110)
     made["dataset_found"] = gr.State([])
-    made["dataset_results"] = gr.HTML(
-        "", js_on_load="sgv.room.records(element, (what) => trigger('record', what))", elem_id="dataset-results"
-    )
     made["dataset_record"] = gr.HTML(
         "", js_on_load="sgv.room.records(element, (what) => trigger('record', what))", elem_id="dataset-record"
+    )
+    made["dataset_results"] = gr.HTML(
+        "", js_on_load="sgv.room.records(element, (what) => trigger('record', what))", elem_id="dataset-results"
     )
     return made
