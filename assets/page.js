@@ -27,7 +27,11 @@ window.sgv = (() => {
       list.insertBefore(item, after || null);
     }
     if (item.sgvHtml === html) return item;
+    const streamed = !!item.querySelector(".caret");
     item.sgvHtml = html;
+    queueMicrotask(() => {
+      if (streamed && !item.querySelector(".caret")) say(item.querySelector(".answer, .text")?.innerText ?? "");
+    });
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
     const parts = [...fresh.content.querySelectorAll("[data-part]")];
@@ -41,6 +45,17 @@ window.sgv = (() => {
       if (!old.isEqualNode(part)) old.replaceWith(part);
     }
     return item;
+  }
+
+  // For screen readers: a finished text once, not every token of it.
+  function say(text) {
+    let region = document.querySelector("#said");
+    if (!region) {
+      region = Object.assign(document.createElement("div"), { id: "said", className: "sr" });
+      region.setAttribute("aria-live", "polite");
+      document.querySelector(".gradio-container")?.append(region);
+    }
+    region.textContent = text.trim();
   }
 
   function apply(patch) {
@@ -204,6 +219,12 @@ window.sgv = (() => {
     setTimeout(() => (button.textContent = words), 1200);
   }
 
+  function subtitles(button) {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    for (const track of player()?.textTracks ?? []) track.mode = on ? "showing" : "hidden";
+  }
+
   function theme(dark) {
     document.body.classList.toggle("dark", dark);
     try { localStorage.setItem("sgv-theme", dark ? "dark" : "light"); } catch { /* private mode */ }
@@ -216,13 +237,14 @@ window.sgv = (() => {
   }
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme]");
+    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc]");
     if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel]")) panel("", false);
     if (!target) return;
     const data = target.dataset;
     if ("seek" in data) seek(Number(data.seek));
     else if ("copy" in data) copy(target);
     else if ("panel" in data) panel(data.panel);
+    else if ("cc" in data) subtitles(target);
     else if ("theme" in data) theme(!document.body.classList.contains("dark"));
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#find")) find(); });

@@ -126,8 +126,8 @@ class Endpoints:
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         """Captions a video pair by pair ("sliding") or all at once ("fast") and sums the captions up; streams.
 
-        Result: {"video", "engine", "settings", "keyframes", "captions": [{"index", "start", "end", "text", "evidence"}],
-        "summary", "failure", …}.
+        Result: {"video", "engine", "settings", "keyframes", "captions": [{"index", "start", "end", "text",
+        "evidence"}], "summary", "failure", …}.
         """
         captioner = self.desk.captioner(engine)
         controls = Controls(mode=mode, max_new_tokens=max_new_tokens).options()

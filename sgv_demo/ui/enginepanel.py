@@ -9,7 +9,7 @@ import gradio as gr
 
 from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.errors import SgvError
-from sgv_demo.ui import render
+from sgv_demo.ui import masthead
 from sgv_demo.ui.desk import Desk, Shelf
 from sgv_demo.ui.handlers import UNFORESEEN, Updates
 from sgv_demo.ui.pump import batches
@@ -33,9 +33,9 @@ class EngineHandlers:
         rows = [("Captions", self._row(desk.captioners, engine)), ("Answers", self._row(desk.answerers, answerer))]
         heavy = any(e is not None and e.info.model for e in loaded if isinstance(e, (Captioner, Answerer)))
         return {
-            "header": render.header(TITLE, info),
-            "status": render.status_line(info, desk.settings),
-            "engine_state": render.engines(rows, trouble),
+            "header": masthead.header(TITLE, info),
+            "status": masthead.status_line(info, desk.settings),
+            "engine_state": masthead.engines(rows, trouble),
             "load": gr.update(interactive=not all(loaded)),
             "unload": gr.update(interactive=heavy),
             "model_decoding": gr.update(visible=engine != "measured"),

@@ -17,7 +17,7 @@ from sgv_demo.types import Analysis, Event, Sampled
 from sgv_demo.ui import exporting, feed, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.progress import buttons, captions_tab, first_guess, progress
+from sgv_demo.ui.progress import buttons, captions_tab, first_guess, looking, progress
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.timeline import timeline
 from sgv_demo.ui.visit import Token, Visit
@@ -55,6 +55,10 @@ class VideoHandlers:
         self._pace: dict[tuple[str, str], float] = {}
         """Seconds that one sample took lately, by engine and mode."""
 
+    def looking(self, visit: Visit, path: str | None) -> Updates:
+        """Shown while a new file is being probed."""
+        return {} if not path or visit.path == Path(path) else {"progress": looking()}
+
     def probe(self, visit: Visit, path: str | None, controls: Controls) -> Updates:
         """A file came, was replaced or was taken away: looks at it and starts from nothing."""
         if path and visit.path == Path(path):
@@ -80,9 +84,9 @@ class VideoHandlers:
 
     def _probed(self, visit: Visit, path: Path) -> Visit:
         try:
-            size, limit = path.stat().st_size, self.desk.settings.max_megabytes * 1024 * 1024
-            if size > limit:
-                problem = f"This file is larger than {render.amount(self.desk.settings.max_megabytes)}; cut it or make it smaller."
+            most = self.desk.settings.max_megabytes
+            if path.stat().st_size > most * 1024 * 1024:
+                problem = f"This file is larger than {render.amount(most)}; cut it or make it smaller."
                 return replace(visit, path=path, phase="unusable", problem=problem)
             with open_video(path, self.desk.settings) as reader:
                 return replace(visit, path=path, video=reader.info, phase="ready")

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import api, render, room_wiring, theme
+from sgv_demo.ui import api, masthead, room_wiring, theme
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.enginepanel import TITLE, EngineHandlers
 from sgv_demo.ui.tabs import ask, captions, summary, video
@@ -103,7 +103,7 @@ def _header(desk: Desk) -> dict[str, Any]:
         with gr.Row(elem_classes="buttons"):
             parts["load"] = gr.Button("Load now", size="sm", min_width=100)
             parts["unload"] = gr.Button("Unload", size="sm", min_width=100, interactive=False)
-    gr.HTML(render.about(desk.settings), elem_id="about-panel")
+    gr.HTML(masthead.about(desk.settings), elem_id="about-panel")
     parts["status"] = gr.HTML(shown["status"], elem_id="status")
     return parts
 
@@ -119,9 +119,9 @@ def _left(desk: Desk) -> dict[str, Any]:
         elem_id="player",
         buttons=[],
     )
-    gr.HTML(render.unplayable(), elem_id="unplayable")
+    gr.HTML(masthead.unplayable(), elem_id="unplayable")
     parts["examples"] = gr.HTML(
-        render.examples(desk.examples, desk.settings),
+        masthead.examples(desk.examples, desk.settings),
         js_on_load="sgv.picks(element, (index) => trigger('pick', { index }))",
         elem_id="examples",
     )

@@ -103,6 +103,11 @@ def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None 
             return _done(visit)
 
 
+def looking() -> str:
+    """While a file is being probed."""
+    return _bar("Looking at the file", None)
+
+
 def _running(visit: Visit, now: float) -> str:
     analysis = visit.analysis
     if analysis is None or analysis.video is None:
@@ -148,7 +153,7 @@ def _kept(analysis: Analysis | None) -> str:
 def _bar(words: str, part: float | None) -> str:
     known = "" if part is None else f' value="{part:.3f}"'
     return (
-        f'<div class="progress"><p role="status">{esc(words)}</p>'
+        f'<div class="progress"><p>{esc(words)}</p>'
         f'<progress max="1"{known} aria-label="Progress of the run"></progress></div>'
     )
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from sgv_demo.exports import clock, cues, evidence_phrases
 from sgv_demo.settings import Settings
-from sgv_demo.types import Analysis, Caption, Delta, EngineInfo, Evidence, KeyframeMark, TraceMark, VideoInfo
+from sgv_demo.types import Analysis, Caption, Delta, Evidence, KeyframeMark, TraceMark, VideoInfo
 
 PictureUrl = Callable[[str | None], str]
 """From a file name inside the result's folder to an address, or "" when there is no such picture."""
@@ -68,24 +68,6 @@ def length(seconds: float) -> str:
 def limits(settings: Settings) -> str:
     """What a file may be."""
     return f"up to {length(settings.max_seconds)} and {amount(settings.max_megabytes)}"
-
-
-def status_line(engine: EngineInfo, settings: Settings) -> str:
-    """Engine, device, quantization and limits in one quiet line."""
-    parts = [engine.label, engine.device]
-    if engine.model:
-        parts += [engine.model, f"{engine.quantization}, {engine.dtype}".strip(", ")]
-    else:
-        parts.append("no weights, no quantization")
-    parts.append(f"videos {limits(settings)}")
-    return '<p class="status-line">' + " · ".join(f"<span>{esc(p)}</span>" for p in parts if p) + "</p>"
-
-
-def chip(engine: EngineInfo) -> str:
-    """The engine's short name for the header button; what a narrow screen has no room for is in <small>."""
-    short = engine.label.split(",")[0]
-    extra = f" · {engine.quantization}" if engine.model and engine.quantization != "none" else ""
-    return f"{esc(short)}<small> · {esc(engine.device)}{esc(extra)}</small>"
 
 
 def hint(text: str, *, kind: str = "hint") -> str:
@@ -180,7 +162,8 @@ def card(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> str:
     )
     head = (
         f'<header data-part="head"><button class="span" data-seek="{caption.start:.3f}" '
-        f'data-start="{caption.start:.3f}" data-end="{caption.end:.3f}" title="Go there in the player">{span(caption.start, caption.end)}</button>{chips(evidence)}{similar}</header>'
+        f'data-start="{caption.start:.3f}" data-end="{caption.end:.3f}" title="Go there in the player">'
+        f"{span(caption.start, caption.end)}</button>{chips(evidence)}{similar}</header>"
     )
     caret = CARET if live else ""
     body = linked(caption.text) if caption.text else ""
@@ -261,7 +244,8 @@ def summary(analysis: Analysis | None, url: PictureUrl) -> str:
     caret = CARET if live else ""
     levels = "" if analysis.summary_levels < 2 else f" · in {analysis.summary_levels} levels"
     return (
-        f'<article class="summary" aria-busy="{"true" if live else "false"}"><p class="text" dir="auto">{linked(text)}{caret}</p>'
+        f'<article class="summary" aria-busy="{"true" if live else "false"}">'
+        f'<p class="text" dir="auto">{linked(text)}{caret}</p>'
         f'<footer><span class="by">{esc(analysis.engine.label)}{levels}</span>'
         f"{'' if live else _tools(analysis.summary_trace, url)}</footer></article>"
     )
@@ -285,7 +269,8 @@ def text_result(text: str, *, live: bool, by: str, note: str = "") -> str:
     extra = f'<p class="note">{esc(note)}</p>' if note else ""
     return (
         f'<article class="summary" aria-live="polite" aria-busy="{"true" if live else "false"}">'
-        f'<p class="text" dir="auto">{linked(text)}{caret}</p>{extra}<footer><span class="by">{esc(by)}</span>{copy}</footer></article>'
+        f'<p class="text" dir="auto">{linked(text)}{caret}</p>{extra}'
+        f'<footer><span class="by">{esc(by)}</span>{copy}</footer></article>'
     )
 
 
@@ -293,59 +278,6 @@ def estimate(samples: int, seconds: float | None) -> str:
     """How much a run would be, before it is started."""
     about = f", about {length(seconds)}" if seconds else ""
     return f'<p class="estimate">{samples} sample{"" if samples == 1 else "s"} to look at{about}</p>'
-
-
-def header(title: str, engine: EngineInfo) -> str:
-    """The one line on top: name, engine chip, about, theme."""
-    return (
-        f'<header class="top"><h1>{esc(title)}</h1><p>captions that see what changes</p><nav aria-label="Page">'
-        f'<button class="chip" data-panel="engine-panel" aria-expanded="false">{chip(engine)}<i aria-hidden="true">▾</i></button>'
-        '<button class="flat" data-room="history">History</button>'
-        '<button class="flat" data-panel="about-panel" aria-expanded="false">About</button>'
-        '<button class="flat" data-theme aria-label="Light or dark">◐</button></nav></header>'
-    )
-
-
-def about(settings: Settings) -> str:
-    """What this is, in four sentences."""
-    return (
-        "<p><b>Differential captions.</b> A video is sampled, keyframes are kept where the picture changes, and each pair of "
-        "neighbours gets a caption of what changed. The captions make the summary.</p>"
-        "<p>Beside each caption stands what was <b>measured</b>: cuts, camera, light, colour, motion, text. "
-        "It is never guessed, and “unknown” when it can't be told.</p>"
-        f"<p>Videos {esc(limits(settings))}. Files are looked at on this server and deleted later; nobody else sees them.</p>"
-        '<p>After <a href="https://sharegpt4video.github.io/" target="_blank" rel="noreferrer">ShareGPT4Video</a> (2024).</p>'
-    )
-
-
-def unplayable() -> str:
-    """Shown by the page's script when the browser can't play what the reader can read."""
-    return hint("Your browser can't play this codec. Captions work all the same.")
-
-
-def examples(paths: Iterable[Path], settings: Settings) -> str:
-    """What to do first, the limits, and clips to try; a clip plays while it is pointed at."""
-    tiles = "".join(
-        f'<button class="example" data-example="{index}" aria-label="Try the example {esc(_title(path))}">'
-        f'<video src="{esc(file_url(path))}#t=0.5" preload="metadata" muted playsinline loop tabindex="-1"></video>'
-        f"<span>{esc(_title(path))}</span></button>"
-        for index, path in enumerate(paths)
-    )
-    head = hint(f"Drop a video above: MP4, MOV, WebM or MKV, {limits(settings)}. Or try one of these:")
-    return f'<section class="examples">{head}<div>{tiles}</div></section>'
-
-
-def _title(path: Path) -> str:
-    return path.stem.replace("_", " ").replace("-", " ").capitalize()
-
-
-def engines(rows: Iterable[tuple[str, tuple[str, str, str]]], problem: str = "") -> str:
-    """What each role is filled by: (role, (label, about, state))."""
-    items = "".join(
-        f'<div><dt>{esc(role)}: {esc(label)}</dt><dd>{esc(about)}</dd><dd class="state" role="status">{esc(state)}</dd></div>'
-        for role, (label, about, state) in rows
-    )
-    return f'<dl class="engines">{items}</dl>{trouble(problem) if problem else ""}'
 
 
 def finished(shown: str) -> str:
@@ -356,7 +288,11 @@ def finished(shown: str) -> str:
 def written_by(analysis: Analysis) -> str:
     """Who wrote the captions, and in which mode."""
     mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
-    return f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode}</p>'
+    return (
+        f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode} '
+        '<button class="quiet" data-cc aria-pressed="true" title="Show or hide captions on the player">'
+        "CC on the player</button></p>"
+    )
 
 
 def subtitles(analysis: Analysis) -> list[dict[str, Any]]:

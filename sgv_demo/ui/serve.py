@@ -9,7 +9,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-import gradio as gr
+from gradio import media
 
 from sgv_demo.engines import registry
 from sgv_demo.settings import Settings
@@ -54,7 +54,7 @@ def _answerer(settings: Settings, report: registry.Progress) -> registry.Answere
 def examples() -> list[Path]:
     """The rendered clips and one that ships with gradio."""
     own = sorted((ASSETS / "examples").glob("*.mp4"))
-    return [*own, Path(gr.media.get_video("world.mp4"))]
+    return [*own, Path(media.get_video("world.mp4"))]
 
 
 def make_desk(settings: Settings) -> Desk:

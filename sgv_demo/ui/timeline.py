@@ -34,8 +34,9 @@ def timeline(
     return (
         f'<div class="timeline{whole}" data-first="{first:.3f}" data-last="{last:.3f}" role="img" '
         f'aria-label="{esc(_said(samples, len(keys), threshold))}">'
-        f'<div class="plot"><svg viewBox="0 -4 1000 108" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
-        f'{chosen}<div class="playhead"></div></div>{_axis(first, last)}{_legend(len(samples), len(keys), threshold)}</div>'
+        '<div class="plot"><svg viewBox="0 -4 1000 108" preserveAspectRatio="none" aria-hidden="true">'
+        f'{"".join(parts)}</svg>{chosen}<div class="playhead"></div></div>{_axis(first, last)}'
+        f"{_legend(len(samples), len(keys), threshold)}</div>"
     )
 
 
@@ -61,8 +62,8 @@ def _legend(samples: int, keys: int, threshold: float) -> str:
     if not samples:
         return '<p class="legend">Drag over the line to choose a part; click to go there.</p>'
     return (
-        f'<p class="legend"><span class="swatch curve"></span>similarity <span class="swatch threshold"></span>threshold '
-        f"{threshold:.2f} <span>{keys} keyframe{'' if keys == 1 else 's'} of {samples} samples</span></p>"
+        '<p class="legend"><span class="swatch curve"></span>similarity <span class="swatch threshold"></span>'
+        f"threshold {threshold:.2f} <span>{keys} keyframe{'' if keys == 1 else 's'} of {samples} samples</span></p>"
     )
 
 

@@ -58,8 +58,9 @@ class Wiring:
             begun = self._now(button.click, of(handler), state)
             runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
         stopped = self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
+        came = self._now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
         self._now(
-            parts["player"].change,
+            came.then,
             lambda visit, path, *values: video.probe(visit, path, Controls(*values)),
             [parts["visit"], parts["player"], *self.controls],
             queue=True,

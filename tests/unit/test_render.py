@@ -33,7 +33,7 @@ from sgv_demo.types import (
     Turn,
     VideoInfo,
 )
-from sgv_demo.ui import chat, feed, render
+from sgv_demo.ui import chat, feed, masthead, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.progress import buttons, captions_tab, fraction, progress
 from sgv_demo.ui.timeline import thin, timeline
@@ -238,8 +238,8 @@ class TestTimeline:
 class TestWords:
     def test_limits_are_on_the_page(self) -> None:
         settings = Settings(max_seconds=600, max_megabytes=500)
-        assert "up to 10 min and 500 MB" in render.status_line(ENGINE, settings)
-        assert "Measured, no language model" in render.status_line(ENGINE, settings)
+        assert "up to 10 min and 500 MB" in masthead.status_line(ENGINE, settings)
+        assert "Measured, no language model" in masthead.status_line(ENGINE, settings)
 
     def test_result_names_its_writer(self) -> None:
         analysis = state(Summarized("All of it."))

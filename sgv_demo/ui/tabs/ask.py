@@ -19,7 +19,7 @@ def build(models: bool) -> dict[str, Any]:
     made: dict[str, Any] = {}
     made["subject"] = gr.HTML(chat.subject_line(None, Talk(), None), elem_id="subject")
     made["chat"] = gr.HTML(
-        '<div class="list chat" data-list="chat" role="log" aria-label="Conversation"></div>',
+        '<div class="list chat" data-list="chat" role="group" aria-label="Conversation"></div>',
         js_on_load="sgv.mount(element); sgv.acts(element, (act) => trigger('act', act))",
         elem_id="chat",
     )

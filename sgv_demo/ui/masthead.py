@@ -1,0 +1,85 @@
+"""The frame of the page as HTML: header, status line, engines, examples, about. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sgv_demo.settings import Settings
+from sgv_demo.types import EngineInfo
+from sgv_demo.ui.render import esc, file_url, hint, limits, trouble
+
+
+def status_line(engine: EngineInfo, settings: Settings) -> str:
+    """Engine, device, quantization and limits in one quiet line."""
+    parts = [engine.label, engine.device]
+    if engine.model:
+        parts += [engine.model, f"{engine.quantization}, {engine.dtype}".strip(", ")]
+    else:
+        parts.append("no weights, no quantization")
+    parts.append(f"videos {limits(settings)}")
+    return '<p class="status-line">' + " · ".join(f"<span>{esc(p)}</span>" for p in parts if p) + "</p>"
+
+
+def chip(engine: EngineInfo) -> str:
+    """The engine's short name for the header button; what a narrow screen has no room for is in <small>."""
+    short = engine.label.split(",")[0]
+    extra = f" · {engine.quantization}" if engine.model and engine.quantization != "none" else ""
+    return f"{esc(short)}<small> · {esc(engine.device)}{esc(extra)}</small>"
+
+
+def header(title: str, engine: EngineInfo) -> str:
+    """The one line on top: name, engine chip, about, theme."""
+    return (
+        f'<header class="top"><h1>{esc(title)}</h1><p>captions that see what changes</p><nav aria-label="Page">'
+        f'<button class="chip" data-panel="engine-panel" aria-expanded="false">'
+        f'{chip(engine)}<i aria-hidden="true">▾</i></button>'
+        '<button class="flat" data-room="history">History</button>'
+        '<button class="flat" data-panel="about-panel" aria-expanded="false">About</button>'
+        '<button class="flat" data-theme aria-label="Light or dark">◐</button></nav></header>'
+    )
+
+
+def about(settings: Settings) -> str:
+    """What this is, in four sentences."""
+    return (
+        "<p><b>Differential captions.</b> A video is sampled, keyframes are kept where the picture changes, and each "
+        "pair of neighbours gets a caption of what changed. The captions make the summary.</p>"
+        "<p>Beside each caption stands what was <b>measured</b>: cuts, camera, light, colour, motion, text. "
+        "It is never guessed, and “unknown” when it can't be told.</p>"
+        f"<p>Videos {esc(limits(settings))}. Files are looked at on this server and deleted later; nobody else "
+        "sees them.</p>"
+        '<p>After <a href="https://sharegpt4video.github.io/" target="_blank" rel="noreferrer">ShareGPT4Video</a> '
+        "(2024).</p>"
+    )
+
+
+def unplayable() -> str:
+    """Shown by the page's script when the browser can't play what the reader can read."""
+    return hint("Your browser can't play this codec. Captions work all the same.")
+
+
+def examples(paths: Iterable[Path], settings: Settings) -> str:
+    """What to do first, the limits, and clips to try; a clip plays while it is pointed at."""
+    tiles = "".join(
+        f'<button class="example" data-example="{index}" aria-label="Try the example {esc(_title(path))}">'
+        f'<video src="{esc(file_url(path))}#t=0.5" preload="metadata" muted playsinline loop tabindex="-1"></video>'
+        f"<span>{esc(_title(path))}</span></button>"
+        for index, path in enumerate(paths)
+    )
+    head = hint(f"Drop a video above: MP4, MOV, WebM or MKV, {limits(settings)}. Or try one of these:")
+    return f'<section class="examples">{head}<div>{tiles}</div></section>'
+
+
+def _title(path: Path) -> str:
+    return path.stem.replace("_", " ").replace("-", " ").capitalize()
+
+
+def engines(rows: Iterable[tuple[str, tuple[str, str, str]]], problem: str = "") -> str:
+    """What each role is filled by: (role, (label, about, state))."""
+    items = "".join(
+        f"<div><dt>{esc(role)}: {esc(label)}</dt><dd>{esc(about)}</dd>"
+        f'<dd class="state" role="status">{esc(state)}</dd></div>'
+        for role, (label, about, state) in rows
+    )
+    return f'<dl class="engines">{items}</dl>{trouble(problem) if problem else ""}'

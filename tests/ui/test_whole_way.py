@@ -1,0 +1,101 @@
+"""The whole way on the measured engine: `python app.py`, a real clip, no engine of the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.ui.conftest import OUTPUT, Visitor, arrive
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "assets" / "examples" / "city.mp4"
+
+
+@pytest.fixture
+def app_url(browser: Browser, tmp_path: Path) -> Iterator[str]:
+    """`python app.py` as a person starts it, with a store of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "SGV_PORT": str(port), "SGV_STORE_DIR": str(tmp_path / "store"), "SGV_ENGINE": "measured"}
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env)
+    url, started = f"http://127.0.0.1:{port}/", time.monotonic()
+    try:
+        while True:
+            assert process.poll() is None, "python app.py ended"
+            try:
+                urllib.request.urlopen(url, timeout=5).read()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert time.monotonic() - started < 60, "no page within a minute"
+                time.sleep(0.05)
+        print(f"first page {time.monotonic() - started:.1f} s after python app.py")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_whole_way(browser: Browser, contexts: list[BrowserContext], app_url: str) -> None:
+    visitor = arrive(browser, contexts, app_url).open()
+    page = visitor.page
+    expect(page.locator("#status")).to_contain_text("Measured, no language model")
+    visitor.upload(CLIP)
+    expect(page.locator("#facts")).to_contain_text("640×360")
+    visitor.picture("real-ready")
+    visitor.run().done()
+    expect(page.locator("#strip .frame img").first).to_be_visible()
+    count = visitor.cards().count()
+    assert count >= 3
+    expect(page.locator(".card .chips", has_text="cut at 0:07").first).to_be_visible()
+    expect(page.locator("#cards-by")).to_contain_text("Measured, no language model")
+    visitor.picture("real-captions")
+    last = visitor.cards().nth(count - 1).locator(".span")
+    last.click()
+    visitor.at(float(last.get_attribute("data-seek") or 0))
+    _summary(visitor, count)
+    visitor.tab("4 Ask").ask("Are there any cuts?")
+    expect(visitor.answered(0)).to_contain_text("0:07")
+    visitor.answered(0).locator("button.time").first.click()
+    visitor.at(7.0)
+    visitor.picture("real-ask")
+    assert visitor.errors == []
+    assert visitor.outside == []
+
+
+def _summary(visitor: Visitor, count: int) -> None:
+    page = visitor.tab("3 Summary").page
+    expect(page.locator("#summary .text")).not_to_be_empty()
+    expect(page.locator("#summary .by")).to_contain_text("Measured, no language model")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="JSON").first.click()
+    record = json.loads(Path(got.value.path()).read_text())
+    assert record["video"]["file"] == "city.mp4"
+    assert len(record["captions"]) == count
+    assert str(ROOT) not in json.dumps(record)
+    visitor.picture("real-summary")
+
+
+def test_example_tile(browser: Browser, contexts: list[BrowserContext], app_url: str) -> None:
+    visitor = arrive(browser, contexts, app_url).open()
+    tile = visitor.page.locator(".example").first
+    expect(tile.locator("video")).to_have_js_property("readyState", 4)
+    tile.click()
+    expect(visitor.page.locator("#facts h3")).to_have_text(re.compile(r"\.mp4$"))
+    expect(visitor.page.locator("#examples")).to_be_hidden()
+    visitor.page.get_by_role("button", name="Clear").first.click()
+    expect(visitor.page.locator("#examples")).to_be_visible()
+    assert visitor.errors == []
+    assert OUTPUT.exists()
