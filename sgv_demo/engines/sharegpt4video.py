@@ -20,9 +20,10 @@ import torch
 from transformers import DynamicCache, LlavaNextForConditionalGeneration, PreTrainedTokenizerFast
 
 from sgv_demo.engines import Scene
+from sgv_demo.engines.figures import weight_bytes
 from sgv_demo.engines.llava.config import Setup, read_setup
 from sgv_demo.engines.llava.conversation import Prompt, Window, fit_prompt, with_trusted_ids
-from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, published_network, weight_bytes
+from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, is_quantized, published_network
 from sgv_demo.engines.llava.figures import figures as compute_figures
 from sgv_demo.engines.llava.network import (
     PREFILL,
@@ -352,7 +353,7 @@ def load(
     kind = resolve_dtype(dtype, place)
     tokenizer = load_tokenizer(setup.folder)
     how = setup.saved_quantization or quantization
-    check_memory(model_label(model), weight_bytes(meta_network(setup.network), how, kind.itemsize), place)
+    check_memory(model_label(model), weight_bytes(meta_network(setup.network, kind), is_quantized, how), place)
     if progress is not None:
         progress(f"Loading {model_label(model)}", None)
     with memory_guard(place):

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from sgv_demo.engines import Scene
 from sgv_demo.engines.llava.config import read_setup
+from sgv_demo.engines.llava.figures import is_quantized
 from sgv_demo.engines.llava.network import picture_embeddings
 from sgv_demo.engines.sharegpt4video import ShareGPT4Video, figures, load
 from sgv_demo.errors import EngineError, OutOfMemoryError
@@ -243,6 +244,7 @@ def test_only_the_language_models_linears_are_quantized_and_saved_bit_exact(kind
     projections = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
     projections += ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
     assert quantized == {f"model.language_model.layers.{i}.{name}" for i in range(2) for name in projections}
+    assert quantized == {n.removesuffix(".weight") for n, _ in engine.network.named_parameters() if is_quantized(n)}
     trace = ask(engine, new_tokens=16)
     assert len(trace.token_ids) > 1
 
@@ -275,9 +277,10 @@ def test_figures_of_the_published_shapes_stay_under_eight_gigabytes_in_nf4():
     assert 8.3e9 < found["parameters"] < 8.4e9
     assert found["frames"] == 16
     assert found["new_tokens"] == 1024
-    assert found["picture_tokens"] == 576 + 48 * 49
-    totals = {kind: parts["total"] for kind, parts in found["gigabytes"].items()}
-    assert 6 < totals["nf4"] <= 8 < totals["int8"] < totals["none"]
+    assert found["largest_prompt_tokens"] == 576 + 48 * 49 + 300
+    weights = found["weights_bytes"]
+    assert 6e9 < weights["nf4"] < found["nf4_bytes"] <= 8e9 < weights["int8"] < weights["none"]
+    assert found["nf4_bytes"] > weights["nf4"] + found["cache_bytes_per_1000_tokens"] * (3228 + 1024) / 1000
 
 
 def test_weights_that_do_not_fit_are_refused_before_loading(checkpoint, monkeypatch):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig, LlavaNextForConditionalGeneration
+import torch
+from transformers import CLIPVisionConfig, DynamicCache, LlamaConfig, LlavaNextConfig
 
-from sgv_demo.engines.llava.network import PREFILL, UNQUANTIZED, meta_network
-from sgv_demo.engines.llava.tiles import Size
+from sgv_demo.engines.figures import peak_bytes, weight_bytes
+from sgv_demo.engines.llava.network import meta_network, picture_embeddings, prefill
+from sgv_demo.engines.llava.tiles import Size, plan_tiles
+from sgv_demo.engines.streaming import StopFlag
 
 FRAMES = 16
 NEW_TOKENS = 1024
 PROMPT_TEXT = 300
 """Tokens of system text, preface and a question."""
-HALF = 2
-"""Bytes of a value that isn't quantized."""
 
 PUBLISHED_PINPOINTS: tuple[Size, ...] = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 
@@ -43,34 +43,46 @@ def published_network() -> LlavaNextConfig:
 
 
 def figures(config: LlavaNextConfig, pinpoints: tuple[Size, ...]) -> dict[str, Any]:
-    """Sizes for `engines --json`.
+    """Sizes for `engines --json`, everything that isn't quantized in float16.
 
     Returns:
-        parameters, the longest prompt of a 16-frame grid in tokens, and for each quantization the gigabytes (1e9
-        bytes) of weights, of keys and values for that prompt with 1,024 new tokens, of passing values, and of all.
+        Parameters; `weights_bytes` for each quantization; `cache_bytes_per_1000_tokens` of keys and values;
+        `largest_prompt_tokens`, with the picture that takes most positions (any number of frames makes one picture);
+        `prefill_bytes`, the most that reading such a prompt needs beside weights and cache; and `nf4_bytes`, all of
+        it in nf4 with that prompt and 1,024 new tokens.
     """
-    network = meta_network(config)
     text: Any = config.text_config
     vision: Any = config.vision_config
-    patches = vision.image_size // vision.patch_size
-    tiles = [(width // vision.image_size, height // vision.image_size) for width, height in pinpoints]
-    picture = patches**2 + max(down * patches * (across * patches + 1) for across, down in tiles)
-    positions = picture + PROMPT_TEXT + NEW_TOKENS
-    kept = bytes_per_position(text, HALF) * positions
-    views = 1 + max(across * down for across, down in tiles)
-    passing = _passing_bytes(text, vision, views * (patches**2 + 1))
-    memory = {}
-    for kind in ("nf4", "int8", "none"):
-        weights = weight_bytes(network, kind)
-        parts = {"weights": weights, "keys_and_values": kept, "passing": passing}
-        memory[kind] = {name: round(count / 1e9, 2) for name, count in {**parts, "total": sum(parts.values())}.items()}
+    side, patches = vision.image_size, vision.image_size // vision.patch_size
+    network = meta_network(config)
+    tilings = [plan_tiles(canvas, (canvas,), side) for canvas in pinpoints]
+    largest = max(tilings, key=lambda tiling: tiling.tokens(patches))
+    prompt = patches**2 + largest.tokens(patches) + PROMPT_TEXT
+    across, down = largest.tiles
+    views = torch.empty(1 + across * down, 3, side, side, dtype=network.dtype, device="meta")
+    embedded = torch.empty(1, prompt, text.hidden_size, dtype=network.dtype, device="meta")
+    kept = bytes_per_position(text, network.dtype.itemsize)
+    seeing = peak_bytes(lambda: picture_embeddings(network, views, largest))
+    reading = peak_bytes(lambda: prefill(network, embedded, DynamicCache(), StopFlag())) - kept * prompt
+    # A quantized linear is widened to float16 as a whole while it works on a long prompt.
+    widened = text.hidden_size * text.intermediate_size * network.dtype.itemsize
+    weights = {kind: weight_bytes(network, is_quantized, kind) for kind in ("none", "int8", "nf4")}
+    passing = max(seeing, reading + widened)
     return {
         "parameters": sum(value.numel() for value in network.parameters()),
+        "weights_bytes": weights,
+        "cache_bytes_per_1000_tokens": 1000 * kept,
         "frames": FRAMES,
-        "picture_tokens": picture,
+        "largest_prompt_tokens": prompt,
         "new_tokens": NEW_TOKENS,
-        "gigabytes": memory,
+        "prefill_bytes": passing,
+        "nf4_bytes": weights["nf4"] + kept * (prompt + NEW_TOKENS) + passing,
     }
+
+
+def is_quantized(name: str) -> bool:
+    """Whether the parameter of that name is one of the language model's linears."""
+    return name.startswith("model.language_model.layers.") and name.endswith("proj.weight")
 
 
 def bytes_per_position(text: LlamaConfig, itemsize: int) -> int:
@@ -78,35 +90,3 @@ def bytes_per_position(text: LlamaConfig, itemsize: int) -> int:
     heads = text.num_key_value_heads or text.num_attention_heads
     width = text.head_dim or text.hidden_size // text.num_attention_heads
     return 2 * text.num_hidden_layers * heads * width * itemsize
-
-
-def weight_bytes(network: LlavaNextForConditionalGeneration, kind: str, itemsize: int = HALF) -> int:
-    """Bytes of all weights.
-
-    Args:
-        network: may be on the meta device.
-        kind: nf4, int8 or none.
-        itemsize: bytes of a value that isn't quantized.
-    """
-    total = sum(value.numel() for value in network.parameters()) * itemsize
-    for name, module in network.named_modules():
-        if kind != "none" and type(module) is nn.Linear and not name.startswith(UNQUANTIZED):
-            total += _quantized_bytes(module, kind) - module.weight.numel() * itemsize
-    return total
-
-
-def _quantized_bytes(linear: nn.Linear, kind: str) -> int:
-    """nf4: 4 bits, an 8-bit scale for 64 values, a 32-bit scale for 256 of those; int8: 8 bits and a scale a row."""
-    count = linear.weight.numel()
-    if kind == "int8":
-        return count + 4 * linear.out_features
-    return count // 2 + count // 64 + 4 * (count // (64 * 256))
-
-
-def _passing_bytes(text: Any, vision: Any, seen: int) -> int:
-    """Values that live at one time: one prefill chunk in a layer, a dequantized weight, the tower's layers' outputs."""
-    reading = PREFILL * (4 * text.hidden_size + 3 * text.intermediate_size) * HALF
-    weight = text.hidden_size * text.intermediate_size * HALF
-    seeing = seen * (vision.hidden_size * (vision.num_hidden_layers + 1) + 2 * vision.intermediate_size) * HALF
-    logits = 3 * 4 * text.vocab_size
-    return max(reading + weight + logits, seeing)

@@ -81,10 +81,11 @@ def original_name(name: str) -> str:
     return name
 
 
-def meta_network(config: LlavaNextConfig) -> LlavaNextForConditionalGeneration:
+def meta_network(config: LlavaNextConfig, dtype: torch.dtype = torch.float16) -> LlavaNextForConditionalGeneration:
     """The network on the meta device: shapes without memory."""
     with torch.device("meta"):
-        return LlavaNextForConditionalGeneration(config)
+        network: Any = LlavaNextForConditionalGeneration(config)
+    return network.to(dtype)
 
 
 def expected_shapes(setup: Setup) -> dict[str, tuple[int, ...]]:
