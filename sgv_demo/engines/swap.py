@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from sgv_demo.engines import Answerer, Captioner, Scene
+from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines.relay import RelayAnswerer, RelayCaptioner
 from sgv_demo.engines.surroundings import ram_free
-from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, GenerationOptions, Keyframe, Turn
+from sgv_demo.types import EngineInfo, Generation
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class Seat(Generic[E]):
         with turns.lock:
             self.info: EngineInfo = self._sit().info
 
-    def run(self, make: Callable[[E], Generation]) -> Generation:
-        """Waits for the turn, makes room, runs one step.
+    def run(self, role: str, arguments: tuple[Any, ...]) -> Generation:
+        """Waits for the turn, makes room, runs one step: the method `role` of the engine.
 
         Raises:
             EngineError: see the engine; also when it can't be loaded again.
@@ -56,7 +57,7 @@ class Seat(Generic[E]):
         while not self._turns.lock.acquire(timeout=TICK):
             yield ""
         try:
-            return (yield from make(self._sit()))
+            return (yield from getattr(self._sit(), role)(*arguments))
         finally:
             self._turns.lock.release()
 
@@ -103,64 +104,24 @@ class Seat(Generic[E]):
             unload()
 
 
-class TurnCaptioner:
+class TurnCaptioner(RelayCaptioner):
     """A `Captioner` that runs when it has its turn."""
 
     def __init__(self, seat: Seat[Captioner]) -> None:
+        super().__init__(seat.look(), seat.run, lambda text: seat.look().count_tokens(text))
         self._seat = seat
-        self.context_tokens = seat.look().context_tokens
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._seat.info
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens that `text` takes in a prompt."""
-        return self._seat.look().count_tokens(text)
-
-    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
-        """Describes the first keyframe."""
-        return self._seat.run(lambda engine: engine.describe(keyframe, options))
-
-    def difference(
-        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
-    ) -> Generation:
-        """Says what changed between two neighbouring keyframes."""
-        return self._seat.run(lambda engine: engine.difference(before, after, evidence, previous, options))
-
-    def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
-    ) -> Generation:
-        """One text for all keyframes."""
-        return self._seat.run(lambda engine: engine.overview(keyframes, evidence, options))
-
-    def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
-        """Sums up captions in time order."""
-        return self._seat.run(lambda engine: engine.summarize(captions, options))
-
-    def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
-        """Turns a short generation prompt into a detailed caption."""
-        return self._seat.run(lambda engine: engine.recaption(prompt, options))
 
     def unload(self) -> None:
         """Frees the weights."""
         self._seat.unload()
 
 
-class TurnAnswerer:
+class TurnAnswerer(RelayAnswerer):
     """An `Answerer` that runs when it has its turn."""
 
     def __init__(self, seat: Seat[Answerer]) -> None:
+        super().__init__(seat.look(), seat.run)
         self._seat = seat
-        self.default_frames = seat.look().default_frames
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._seat.info
-
-    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
-        """Answers `question`, given earlier turns about the same scene."""
-        return self._seat.run(lambda engine: engine.answer(scene, question, history, options))
 
     def unload(self) -> None:
         """Frees the weights."""
