@@ -62,7 +62,6 @@ def _videos(desk: Desk) -> list[str]:
 def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
     """Makes everything; returns the components by name, and puts the inspection room's into `room`."""
     idle = desk.settings.state_minutes * 60
-    models = desk.choices[0].name != "measured"
     parts: dict[str, Any] = {
         "visit": gr.State(Visit(), time_to_live=idle),
         "talk": gr.State(Talk(), time_to_live=idle),
@@ -78,14 +77,14 @@ def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
             gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"],
         ):
             with gr.Tab("1 Video", id="video"):
-                parts |= video.build(models)
+                parts |= video.build(desk.captioners.names()[0] != "measured")
             with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
                 room |= room_wiring.bar()
                 parts |= captions.build()
             with gr.Tab("3 Summary", id="summary"):
                 parts |= summary.build()
             with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
-                parts |= ask.build(models)
+                parts |= ask.build(desk.answerers.names()[0] != "measured")
             room |= room_wiring.tabs(desk)
     return parts
 

@@ -289,7 +289,7 @@ def written_by(analysis: Analysis) -> str:
     """Who wrote the captions, and in which mode."""
     mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
     return (
-        f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode} '
+        f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode} · '
         '<button class="quiet" data-cc aria-pressed="true" title="Show or hide captions on the player">'
         "CC on the player</button></p>"
     )

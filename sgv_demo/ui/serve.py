@@ -14,6 +14,7 @@ from gradio import media
 from sgv_demo.engines import registry
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
+from sgv_demo.types import EngineInfo
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.layout import build_app, launch_options
 from sgv_demo.ui.theme import ASSETS
@@ -37,10 +38,19 @@ def choices(settings: Settings) -> list[Choice]:
         )
     ]
     if (name := registry.answerer_name(settings)) != "measured":
-        offered.insert(0, Choice(name, *registry.ABOUT[name], load_answerer=partial(_answerer, settings)))
+        info = _info(name, settings.answerer or registry.ANSWERER_MODEL, settings)
+        offered.insert(0, Choice(name, *registry.ABOUT[name], load_answerer=partial(_answerer, settings), info=info))
     if (name := registry.captioner_name(settings)) != "measured":
-        offered.insert(0, Choice(name, *registry.ABOUT[name], load_captioner=partial(_captioner, settings)))
+        info = _info(name, settings.captioner or registry.CAPTIONER_MODEL, settings)
+        offered.insert(0, Choice(name, *registry.ABOUT[name], load_captioner=partial(_captioner, settings), info=info))
     return offered
+
+
+def _info(name: str, model: str, settings: Settings) -> EngineInfo:
+    """What is known of a model before it is loaded; a local folder by its name alone."""
+    shown = Path(model).name if Path(model).expanduser().is_dir() else model
+    label = registry.ABOUT[name][0]
+    return EngineInfo(name, label, "not loaded yet", shown, settings.quantization, settings.dtype)
 
 
 def _captioner(settings: Settings, report: registry.Progress) -> registry.Captioner:

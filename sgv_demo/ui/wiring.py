@@ -57,6 +57,7 @@ class Wiring:
         for button, handler in ((parts["run"], video.begin), (parts["restart"], video.restart)):
             begun = self._now(button.click, of(handler), state)
             runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
+            self._shows_engines(runs[-1])
         stopped = self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
         came = self._now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
         self._now(
@@ -95,6 +96,8 @@ class Wiring:
         begun.append(self._on_data(parts["chat"].act, act, [*state, *self.asking]))
         begun.append(self._on_data(parts["suggested"].pick, pick, [*state, *self.asking]))
         runs = [self._gpu(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
+        for run_event in runs:
+            self._shows_engines(run_event)
         self._now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
         self._now(parts["clear"].click, ask.clear, state, cancels=runs)
         self._now(
@@ -122,6 +125,10 @@ class Wiring:
             self._now(parts[name].change, engines.view, chosen)
         self._gpu(parts["load"].click, engines.load, chosen, parts["engine_state"])
         self._now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_id=GPU, concurrency_limit=1)
+
+    def _shows_engines(self, event: Any) -> None:
+        """A run may have loaded an engine."""
+        self._now(event.then, self.engines.view, [self.parts["engine"], self.parts["answerer"]])
 
     def _now(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any], **how: Any) -> Any:
         """Answers at once, beside the queue."""

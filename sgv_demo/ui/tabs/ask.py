@@ -53,5 +53,5 @@ def build(models: bool) -> dict[str, Any]:
             made["answer_tokens"] = gr.Slider(
                 16, 2048, value=1024, step=16, label="Longest answer (tokens)", min_width=180
             )
-        made["defaults"] = gr.Button("Published defaults", size="sm")
+        made["defaults"] = gr.Button("Published defaults", size="sm", elem_id="defaults")
     return made
