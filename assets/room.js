@@ -318,7 +318,8 @@ sgv.room = (() => {
   }, true);
 
   // ---- every list of cards is watched: a new run starts with a clean sheet, a new card gets its buttons
-  const feed = sgv.feed;
+  const { feed, mount } = sgv;
+  sgv.mount = (element) => { mount(element); redraw(); };
   const patched = (run) => {
     if (run === undefined) return;
     if (run !== state.run) Object.assign(state, { run, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });

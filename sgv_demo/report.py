@@ -124,9 +124,10 @@ def _card(analysis: Analysis, caption: Caption, review: Review, pictures: Pictur
     tags += '<span class="tag">⚑ flagged</span>' if verdict.flagged else ""
     frame = f'<div class="{"strip" if fast else "one"}">{figures}</div>' if figures else ""
     wide = ' class="wide"' if fast or not figures else ""
+    remarks = _remarks(questions_about(analysis, caption, review), verdict)
     return (
         f'<article{wide}>{frame}<div><p class="span">{span}{tags}</p>{_text(caption, verdict)}'
-        f"{_evidence(caption)}{_remarks(questions_about(analysis, caption, review), verdict)}{_trace(caption.trace)}</div></article>"
+        f"{_evidence(caption)}{remarks}{_trace(caption.trace)}</div></article>"
     )
 
 

@@ -1,0 +1,248 @@
+"""The inspection room in Chromium on scripted engines: judge, compare, report, history, links, datasets."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from sgv_demo.dataset_record import parse
+from tests.ui.conftest import Server, Visitor, arrive
+
+STORED = "JSON.parse(localStorage.getItem({!r}) ?? 'null')"
+
+
+def _stored(visitor: Visitor, name: str) -> object:
+    return visitor.page.evaluate(STORED.format(name))
+
+
+def _finished(visitor: Visitor, clip: Path) -> Visitor:
+    visitor.ready(clip).run().done()
+    expect(visitor.page.locator("#bar .room-bar")).to_be_visible()
+    return visitor
+
+
+def _link(visitor: Visitor, *, video: bool = False) -> str:
+    visitor.page.locator("[data-room=share]").click()
+    if video:
+        visitor.page.get_by_label("with the video itself").check()
+    visitor.page.get_by_role("button", name="Make a link").click()
+    field = visitor.page.get_by_label("Link", exact=True)
+    expect(field).to_be_visible()
+    address = field.input_value()
+    visitor.page.keyboard.press("Escape")
+    return address
+
+
+def test_rating_by_keys_survives_a_reload_and_is_in_the_report(visitor: Visitor, clip: Path) -> None:
+    page = _finished(visitor, clip).page
+    expect(visitor.cards().nth(0).get_by_role("button", name="Made up")).to_be_visible()
+    page.locator("body").click(position={"x": 4, "y": 4})
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("3")
+    page.keyboard.press("f")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Corrected <b>by hand</b>.")
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("n")
+    page.keyboard.type("Check the sky.")
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("j")
+    page.keyboard.press("1")
+    second = visitor.cards().nth(1)
+    expect(second.get_by_role("button", name="Made up")).to_have_attribute("aria-pressed", "true")
+    expect(second.locator(".text.mine")).to_have_text("Corrected <b>by hand</b>.")
+    expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (2)")
+    visitor.picture("judged")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Report").first.click()
+    report = Path(got.value.path()).read_text(encoding="utf-8")
+    assert got.value.suggested_filename == "three shots.html"
+    assert "made up" in report
+    assert "Check the sky." in report
+    assert "&lt;b&gt;" in report
+    assert report.count("data:image/jpeg") == 4
+    visitor.tab("3 Summary")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Dataset record").click()
+    result, review = parse(Path(got.value.path()).read_text(encoding="utf-8"))
+    assert review.of(1).text == "Corrected <b>by hand</b>."
+    assert result.captions[1].text.startswith("Pair 1 changes")
+
+    page.reload()
+    expect(page.locator("#player input[type=file]").first).to_be_attached()
+    page.locator("[data-room=history]").click()
+    page.locator(".past", has_text="three shots.mp4").click()
+    expect(visitor.cards()).to_have_count(4)
+    expect(visitor.cards().nth(1).locator(".text.mine")).to_have_text("Corrected <b>by hand</b>.")
+    expect(visitor.cards().nth(1).locator(".my-note")).to_have_text("Check the sky.")
+    expect(visitor.cards().nth(2).get_by_role("button", name="Accurate")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#replay")).to_contain_text("wasn't kept")
+    visitor.picture("history")
+
+
+def test_space_plays_the_span_and_stops_at_its_end(visitor: Visitor, clip: Path) -> None:
+    page = _finished(visitor, clip).page
+    visitor.cards().nth(1).locator(".text").click()
+    page.keyboard.press("k")
+    page.keyboard.press("j")
+    visitor.at(0.0)
+    page.keyboard.press(" ")
+    page.wait_for_function("!document.querySelector('#player video').paused")
+    page.wait_for_function("document.querySelector('#player video').paused", timeout=20_000)
+    assert 1.9 <= visitor.position() <= 2.7
+
+
+def test_keys_do_nothing_while_one_writes(visitor: Visitor, clip: Path) -> None:
+    page = _finished(visitor, clip).page
+    page.get_by_placeholder("Find in captions").fill("")
+    page.get_by_placeholder("Find in captions").press_sequentially("1j?")
+    expect(page.get_by_placeholder("Find in captions")).to_have_value("1j?")
+    expect(page.locator("dialog")).to_have_count(0)
+    assert page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('sgv-review')).length") == 0
+    page.get_by_placeholder("Find in captions").fill("")
+    page.locator("body").click(position={"x": 4, "y": 4})
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_a_second_run_keeps_the_first_for_comparing(visitor: Visitor, clip: Path) -> None:
+    page = _finished(visitor, clip).page
+    visitor.tab("1 Video")
+    page.get_by_label("Fast: one caption for all").check()
+    visitor.run()
+    expect(page.get_by_role("tab", name="2 Captions (1)")).to_be_visible()
+    visitor.done()
+    visitor.tab("5 Compare")
+    table = page.get_by_role("table", name="Captions side by side")
+    expect(table).to_contain_text("sliding · Scripted")
+    expect(table).to_contain_text("fast · Scripted")
+    expect(page.get_by_role("list", name="What differs")).to_contain_text("mode: sliding ↔ fast")
+    rows = page.locator("#comparison .compare .compare-row")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1).locator("del").first).to_be_visible()
+    expect(rows.nth(1).locator("ins").first).to_be_visible()
+    rows.nth(1).get_by_role("button", name="Frames").click()
+    slider = page.locator(".slider input")
+    expect(slider).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".slider .over")).to_have_attribute("src", re.compile(r"0000\.jpg"))
+    assert page.evaluate("document.querySelector('.slider div').style.getPropertyValue('--at')") == "51%"
+    visitor.picture("compare")
+
+
+def test_a_link_opens_read_only_in_another_browser(
+    visitor: Visitor, browser: Browser, contexts: list[BrowserContext], clip: Path, server: Server
+) -> None:
+    page = _finished(visitor, clip).page
+    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (1)")
+    address = _link(visitor, video=True)
+    assert "three" not in address
+    assert str(server.desk.store.root) not in address
+    guest = arrive(browser, contexts, server.url, 390, 844)
+    guest.page.goto(f"{address.split('&t=')[0]}&t=4")
+    expect(guest.cards()).to_have_count(4)
+    expect(guest.cards().nth(1).locator(".tags")).to_have_text("made up")
+    expect(guest.page.locator(".verdicts")).to_have_count(0)
+    expect(guest.page.locator("[data-room=share]")).to_have_count(0)
+    expect(guest.page.locator("#run")).to_be_disabled()
+    guest.page.wait_for_function("Math.abs(document.querySelector('#replay video').currentTime - 4) < 0.3")
+    assert _stored(guest, "sgv-history") is None
+    assert not guest.sideways()
+    guest.picture("link-390")
+    assert guest.errors == []
+    assert guest.outside == []
+
+
+def test_deleting_in_the_history_really_deletes(
+    visitor: Visitor, browser: Browser, contexts: list[BrowserContext], clip: Path, server: Server
+) -> None:
+    page = _finished(visitor, clip).page
+    address = _link(visitor)
+    assert [p.name for p in server.desk.store.root.iterdir()]
+    page.locator("[data-room=history]").click()
+    page.get_by_role("button", name="Delete three shots.mp4").click()
+    page.get_by_role("button", name="Delete three shots.mp4").click()
+    page.wait_for_function("(JSON.parse(localStorage.getItem('sgv-history')) ?? []).length === 0")
+    assert list(server.desk.store.root.iterdir()) == []
+    assert server.desk.store.linked(address.split("r=")[1].split("&")[0]) is None
+    assert address.split("r=")[1].split("&")[0] not in {p.name for p in server.desk.store.links.iterdir()}
+    guest = arrive(browser, contexts, server.url)
+    guest.page.goto(address)
+    expect(guest.page.locator(".room-say")).to_contain_text("leads nowhere")
+    expect(guest.cards()).to_have_count(0)
+
+
+def _jsonl(path: Path, count: int) -> Path:
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            captions = [{"idx": str(i), "content": f"Step {i} of clip {number}, grey sky."} for i in range(1, 6)]
+            word = "A heron lands." if number == count - 7 else "Waves roll in <i>slowly</i>."
+            captions.append({"idx": "-1", "content": f"{word} Number {number}."})
+            record = {
+                "video_id": f"clip{number}",
+                "video_path": f"a/clip{number}.mp4",
+                "zip_folder": f"part{number % 3}",
+            }
+            file.write(json.dumps(record | {"captions": captions}) + "\n")
+        file.write("no json\n")
+    return path
+
+
+def test_forty_thousand_records_are_searched(visitor: Visitor, clip: Path, tmp_path: Path) -> None:
+    page = _finished(visitor, clip).page
+    visitor.tab("6 Dataset")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Open an annotation file").click()
+    chooser.value.set_files(str(_jsonl(tmp_path / "big.jsonl", 40_000)))
+    expect(page.locator("#dataset-about")).to_contain_text("40,000 records in 3 source folders", timeout=90_000)
+    expect(page.locator("#dataset-about")).to_contain_text("1 line left out (1 no JSON)")
+    page.get_by_label("Words").fill("heron")
+    page.get_by_label("Words").press("Enter")
+    expect(page.locator("#dataset-results")).to_contain_text("1 to 1 of 1 found")
+    page.locator("[data-record]").click()
+    expect(page.locator("#dataset-record")).to_contain_text("A heron lands. Number 39993.")
+    expect(page.locator("#dataset-record article")).to_have_count(5)
+    visitor.picture("dataset")
+    page.get_by_role("button", name="Compare with a result").click()
+    expect(page.get_by_role("tab", name="5 Compare")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#comparison")).to_contain_text("Dataset: clip39993")
+    expect(page.locator("#comparison")).to_contain_text("results of two videos")
+
+
+def test_a_file_that_is_no_dataset_says_so(visitor: Visitor, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("[1, 2]\nhello\n")
+    visitor.tab("6 Dataset")
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.page.get_by_role("button", name="Open an annotation file").click()
+    chooser.value.set_files(str(bad))
+    expect(visitor.page.locator("#dataset-about")).to_contain_text("holds no annotations")
+    expect(visitor.page.get_by_label("Words")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_looks(
+    browser: Browser, contexts: list[BrowserContext], server: Server, clip: Path, width: int, theme: str
+) -> None:
+    visitor = arrive(browser, contexts, server.url, width, 900).open(theme)
+    page = _finished(visitor, clip).page
+    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    expect(page.locator("#bar .ratings summary")).to_be_visible()
+    page.locator("#bar .ratings summary").click()
+    visitor.picture(f"room-captions-{width}-{theme}")
+    assert not visitor.sideways()
+    for name in ("5 Compare", "6 Dataset"):
+        visitor.tab(name)
+        visitor.picture(f"room-{name.split()[1].lower()}-{width}-{theme}")
+        assert not visitor.sideways()
+    assert visitor.errors == []
