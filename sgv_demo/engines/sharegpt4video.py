@@ -53,6 +53,7 @@ from sgv_demo.engines.loading import (
 )
 from sgv_demo.engines.streaming import TICK, Controls, StopFlag, stream_ids, stream_text
 from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Trace, Turn
 from sgv_demo.video.compose import published_indices, shown_grid
 
@@ -347,8 +348,9 @@ def load(
     """
     if vision not in ("anyres", "published"):
         raise EngineError(f"Unknown vision mode {vision!r}; use anyres or published.")
-    folder = resolve_model(model, progress=progress)
-    setup = read_setup(folder, progress)
+    timeout = Settings.from_env().hub_timeout
+    folder = resolve_model(model, timeout=timeout, progress=progress)
+    setup = read_setup(folder, progress, timeout)
     place = resolve_device(device)
     kind = resolve_dtype(dtype, place)
     tokenizer = load_tokenizer(setup.folder)
