@@ -84,7 +84,7 @@ def _difference(before: Grey, after: Floats, matrix: NDArray[np.float64]) -> Flo
     moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(moved, (0, 0), _BLUR).astype(np.float32)
     gain = float(np.clip(after[seen].std() / max(1.0, float(soft[seen].std())), 0.3, 3.0))
-    lit = (soft - float(np.median(soft[seen]))) * gain + float(np.median(after[seen]))
+    lit = (soft - float(np.median(soft[seen][::7]))) * gain + float(np.median(after[seen][::7]))
     return np.asarray((after - lit) * cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)), np.float32)
 
 
