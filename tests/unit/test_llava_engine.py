@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,12 @@ def test_two_visitors_at_once_get_the_answers_they_would_get_alone(checkpoint, e
     questions = {i: (scene(seed=i % 2), f"Question {i}?") for i in range(6)}
     expected = {i: ask(alone, *asked)[1].token_ids for i, asked in questions.items()}
     found: dict[int, tuple[int, ...]] = {}
+    turns: list[int] = []
+
+    def note(*_: Any) -> None:
+        turns.append(threading.get_ident())
+
+    engine.network.model.language_model.register_forward_pre_hook(note)
 
     def visit(i: int) -> None:
         found[i] = ask(engine, *questions[i])[1].token_ids
@@ -283,6 +290,8 @@ def test_two_visitors_at_once_get_the_answers_they_would_get_alone(checkpoint, e
     for thread in threads:
         thread.join(60)
     assert found == expected
+    changes = sum(one != other for one, other in pairwise(turns))
+    assert changes < len(questions), "answers were computed in turns, not one after the other"
 
 
 def test_a_waiting_visitor_may_leave(engine):
