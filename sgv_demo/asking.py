@@ -76,7 +76,7 @@ def _published(reader: VideoReader, count: int) -> Iterator[tuple[int, Frame]]:
     """The published rule over all frames; a frame's time is index / fps, as the published code states it."""
     indices = published_indices(reader.frame_count, count)
     for index, frame in zip(indices, reader.at_indices(indices), strict=True):
-        yield index, Frame(index / reader.info.fps, frame.image)
+        yield index, Frame(index / reader.fps, frame.image)
 
 
 def _spread(

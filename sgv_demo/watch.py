@@ -213,7 +213,7 @@ def _frames(
 
 
 def _published(reader: VideoReader, sampling: SamplingOptions) -> Iterator[Frame]:
-    indices = captioner_indices(reader.frame_count, reader.info.fps)
+    indices = captioner_indices(reader.frame_count, reader.fps)
     end = float("inf") if sampling.end is None else sampling.end
     for frame in reader.at_indices(indices):
         if sampling.start <= frame.time <= end:

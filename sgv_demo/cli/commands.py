@@ -15,6 +15,10 @@ from sgv_demo.thumbnails import Pictures
 from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, Kept, SamplingOptions
 
 
+LARGEST_PNG = 4096
+"""Pixels: longer sides are scaled down by `frames` unless asked for; a PNG of 8192 x 8192 takes ten seconds to write."""
+
+
 def settings_for(args: Namespace) -> Settings:
     """Environment first, then what the command line says."""
     settings = Settings.from_env()
@@ -59,7 +63,11 @@ def frames(args: Namespace) -> None:
     wanted = sorted(args.at)
     found: list[tuple[float, Path]] = []
     with open_video(args.video, settings_for(args)) as reader:
-        for number, frame in enumerate(reader.near(wanted, long_side=args.long_side, exact=args.exact)):
+        long_side = args.long_side
+        if long_side is None and max(reader.info.size) > LARGEST_PNG:
+            long_side = LARGEST_PNG
+            print(f"note: scaled down to {long_side} pixels; --long-side gives another size.", file=sys.stderr)
+        for number, frame in enumerate(reader.near(wanted, long_side=long_side, exact=args.exact)):
             path = args.out / f"frame_{number:04d}_{frame.time:.3f}s.png"
             Image.fromarray(frame.image).save(path, compress_level=1)
             found.append((round(frame.time, 6), path))
