@@ -14,9 +14,8 @@ from sgv_demo.settings import Settings
 from sgv_demo.thumbnails import Pictures
 from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, Kept, SamplingOptions
 
-
 LARGEST_PNG = 4096
-"""Pixels: longer sides are scaled down by `frames` unless asked for; a PNG of 8192 x 8192 takes ten seconds to write."""
+"""Pixels: `frames` scales longer sides down unless asked not to; a PNG of 8192 x 8192 takes ten seconds to write."""
 
 
 def settings_for(args: Namespace) -> Settings:
