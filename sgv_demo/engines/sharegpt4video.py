@@ -1,9 +1,9 @@
 """ShareGPT4Video-8B: answers questions about a video from a grid of its frames, and keeps a conversation going.
 
-Exact to the published network (the golden tests say how exact); apart from it on purpose in two things, both in
-`--vision anyres`, the default: the model sees all tiles, as it was trained, where the published demo throws them away;
-and the picture stands once in a conversation, where the published demo repeats it until it crashes.
-`--vision published` reads the whole view alone, as that demo does.
+Exact to the published network (the golden tests say how exact). Two things differ from the published demo on purpose:
+the model sees all tiles, as it was trained, where that demo throws them away; and the picture stands once in a
+conversation, where that demo repeats it until it crashes. The first can be undone: `--vision published` reads the whole
+view alone, and tokenises earlier answers anew as that demo does.
 """
 
 from __future__ import annotations
