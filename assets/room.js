@@ -195,6 +195,27 @@ sgv.room = (() => {
     ({ keys, history, share })[button.dataset.room]?.();
   });
 
+  // The timeline by keys: arrows go a second, with shift ten; Home and End.
+  document.addEventListener("keydown", (event) => {
+    const plot = event.target.closest?.(".timeline .plot");
+    const video = player();
+    if (!plot || !video) return;
+    const { first, last } = plot.closest(".timeline").dataset;
+    const step = event.shiftKey ? 10 : 1;
+    const to = { ArrowLeft: video.currentTime - step, ArrowRight: video.currentTime + step, Home: Number(first), End: Number(last) - 0.1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    sgv.seek(Math.min(Number(last), Math.max(Number(first), to)));
+  });
+
+  document.addEventListener("seeked", (event) => {
+    const plot = document.querySelector(".timeline .plot");
+    if (!plot || !(event.target instanceof HTMLMediaElement)) return;
+    const now = event.target.currentTime;
+    plot.setAttribute("aria-valuenow", now.toFixed(1));
+    plot.setAttribute("aria-valuetext", `${now.toFixed(1)} seconds`);
+  }, true);
+
   // ---- dialogs
   function dialog(id, title, ...children) {
     document.getElementById(id)?.remove();

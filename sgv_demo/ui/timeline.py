@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sgv_demo.exports import clock
 from sgv_demo.types import Analysis, Sample, VideoInfo
+from sgv_demo.ui.lanes import lanes
 from sgv_demo.ui.render import esc
 
 _POINTS = 600
@@ -32,10 +33,13 @@ def timeline(
     chosen = f'<div class="range" style="left:{left:.2f}%;width:{max(0.0, right - left):.2f}%"></div>'
     whole = " whole" if start <= first and (end is None or end >= last) else ""
     return (
-        f'<div class="timeline{whole}" data-first="{first:.3f}" data-last="{last:.3f}" role="img" '
+        f'<div class="timeline{whole}" data-first="{first:.3f}" data-last="{last:.3f}" role="group" '
         f'aria-label="{esc(_said(samples, len(keys), threshold))}">'
-        '<div class="plot"><svg viewBox="0 -4 1000 108" preserveAspectRatio="none" aria-hidden="true">'
-        f'{"".join(parts)}</svg>{chosen}<div class="playhead"></div></div>{_axis(first, last)}'
+        f'<div class="plot" tabindex="0" role="slider" aria-label="Position in the video" aria-valuemin="{first:.0f}" '
+        f'aria-valuemax="{last:.0f}" aria-valuenow="{first:.0f}">'
+        '<svg viewBox="0 -4 1000 108" preserveAspectRatio="none" aria-hidden="true">'
+        f'{"".join(parts)}</svg>{chosen}<div class="playhead"></div></div>'
+        f"{lanes(analysis, first, last)}{_axis(first, last)}"
         f"{_legend(len(samples), len(keys), threshold)}</div>"
     )
 

@@ -246,3 +246,61 @@ def test_looks(
         visitor.picture(f"room-{name.split()[1].lower()}-{width}-{theme}")
         assert not visitor.sideways()
     assert visitor.errors == []
+
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+"""axe-core 4.14.1 (MPL-2.0), for tests only."""
+
+
+def _serious(visitor: Visitor) -> list[str]:
+    """What axe finds of the WCAG 2 A and AA rules with serious or critical impact, as "rule: where"."""
+    if not visitor.page.evaluate("!!window.axe"):
+        visitor.page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = visitor.page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations']})"
+    )
+    return [
+        f"{v['id']}: {node['target']} {node['html'][:120]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"]
+        # Gradio's own drop area says "Drop Video Here" and is labelled "Drop a video file here".
+        if not (v["id"] == "label-content-name-mismatch" and "upload-container" in node["html"])
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    browser: Browser, contexts: list[BrowserContext], server: Server, clip: Path, theme: str
+) -> None:
+    visitor = arrive(browser, contexts, server.url, 1440, 900).open(theme)
+    found = {"empty": _serious(visitor)}
+    _finished(visitor, clip)
+    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    for name in ("1 Video", "2 Captions", "3 Summary", "4 Ask", "5 Compare", "6 Dataset"):
+        visitor.tab(name)
+        found[name] = _serious(visitor)
+    visitor.page.locator("[data-room=history]").click()
+    found["history"] = _serious(visitor)
+    assert {place: what for place, what in found.items() if what} == {}
+
+
+def test_the_timeline_by_keys_and_as_a_table(visitor: Visitor, clip: Path) -> None:
+    page = _finished(visitor, clip).page
+    expect(page.locator(".lane.shots i")).to_have_count(3)
+    expect(page.locator(".lane.captions i")).to_have_count(3)
+    visitor.picture("lanes")
+    slider = page.get_by_role("slider", name="Position in the video")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    visitor.at(2.0)
+    expect(slider).to_have_attribute("aria-valuetext", "2.0 seconds")
+    page.keyboard.press("Home")
+    visitor.at(0.0)
+    page.get_by_text("Timeline as a table").click()
+    row = page.get_by_role("row", name=re.compile("shot 3"))
+    row.get_by_role("button").press("Enter")
+    visitor.at(4.0)
+    page.locator(".lane.shots i").nth(1).click()
+    visitor.at(2.0)
