@@ -30,6 +30,8 @@ window.sgv = (() => {
     const streamed = !!item.querySelector(".caret");
     item.sgvHtml = html;
     queueMicrotask(() => {
+      const span = item.querySelector("[data-start]")?.dataset;
+      if (span) item.sgvSpan = [Number(span.start), Number(span.end)];
       if (streamed && !item.querySelector(".caret")) say(item.querySelector(".answer, .text")?.innerText ?? "");
     });
     const fresh = document.createElement("template");
@@ -194,8 +196,7 @@ window.sgv = (() => {
       head.style.left = `${100 * Math.min(1, Math.max(0, (now - first) / (last - first)))}%`;
     }
     document.querySelectorAll('.list[data-list="cards"] > .card').forEach((card) => {
-      const start = Number(card.querySelector("[data-start]")?.dataset.start ?? NaN);
-      const end = Number(card.querySelector("[data-start]")?.dataset.end ?? NaN);
+      const [start, end] = card.sgvSpan ?? [NaN, NaN];
       const here = now >= start && (now < end || (start === end && now === start));
       if (card.classList.contains("here") !== here) card.classList.toggle("here", here);
     });
