@@ -258,6 +258,15 @@ def test_only_the_language_models_linears_are_quantized_and_saved_bit_exact(kind
     assert again.info.quantization == kind
 
 
+@pytest.mark.parametrize(("saved", "loaded"), [("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_a_saved_checkpoint_loads_in_another_dtype(saved, loaded, checkpoint, tmp_path):
+    load(str(checkpoint), quantization="nf4", dtype=saved, device="cpu").save_quantized(tmp_path / "saved")
+    engine = load(str(tmp_path / "saved"), quantization="nf4", dtype=loaded, device="cpu")
+    kinds = {value.dtype for value in engine.network.parameters() if value.is_floating_point()}
+    assert kinds == {getattr(torch, loaded)}
+    assert len(ask(engine).token_ids) > 0
+
+
 def test_saving_what_is_not_quantized_or_over_something_is_refused(checkpoint, tmp_path):
     with pytest.raises(EngineError, match="aren't quantized"):
         load_plain(checkpoint).save_quantized(tmp_path / "saved")

@@ -140,6 +140,9 @@ def load_network(
         raise EngineError(f"{setup.folder.name} does not fit its network: {', '.join(map(str, lost[:3]))}.")
     if not setup.own_tower:
         model.model.vision_tower = load_tower(setup, device, dtype)
+    for value in model.parameters():  # a saved quantized checkpoint brings some in the dtype that it was saved in
+        if value.is_floating_point() and value.dtype != dtype:
+            value.data = value.data.to(dtype)
     return model.eval()
 
 
