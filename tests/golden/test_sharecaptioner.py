@@ -108,6 +108,25 @@ def beam_search(network: Any, embeds: torch.Tensor, cache: Any) -> Any:
     return network.generate(inputs_embeds=embeds, past_key_values=cache, **EXACT, **more)
 
 
+def test_several_end_tokens(network, tokenizer):
+    """The old release wrote id 2 where a beam had ended with the other end token; so compare up to either."""
+    case = CASES["odd500x333_hd9"]
+    ends = case["extra_eos"]["eos_token_id"]
+    fitted = tiling.fit(picture_of(case), case["hd_num"])
+    with torch.inference_mode():
+        picture = network.embed_picture(tiling.pixels(fitted))
+        embeds, image = network.embed_prompt(tokenizer.encode_turn(question_of(case)), picture)
+        for beams, key in ((1, "greedy_ids"), (3, "beam3_ids")):
+            options = {**EXACT, "eos_token_id": ends, "num_beams": beams}
+            cache = network.prefill(embeds, image, beams=beams)
+            made = network.generate(inputs_embeds=embeds, past_key_values=cache, **options)[0].tolist()
+            assert up_to(made, ends) == up_to(case["extra_eos"][key][0], ends)
+
+
+def up_to(ids: list[int], ends: list[int]) -> list[int]:
+    return ids[: next((place for place, i in enumerate(ids) if i in ends), len(ids))]
+
+
 @pytest.mark.parametrize("text", RECORD["tokenizer_cases"])
 def test_tokenizer(text, tokenizer):
     case = RECORD["tokenizer_cases"][text]
