@@ -25,7 +25,8 @@ class Conversation:
         """Loads the answerer and looks at the video once."""
         self.options = options
         self.answerer = load_answerer(settings, progress=loading)
-        sampling = SamplingOptions(start=args.start, end=args.end, published=args.sampling == "published")
+        self.published = args.sampling == "published"
+        sampling = SamplingOptions(start=args.start, end=args.end, published=self.published)
         self.scene = self._look(video, settings, sampling, args.frames)
         self.history: list[Turn] = []
 
@@ -43,14 +44,14 @@ class Conversation:
         """Asks, prints the answer as it comes, remembers the turn.
 
         Raises:
-            EngineError: the engine failed or its answer is blank.
+            EngineError: the engine failed, or its answer is blank (published sampling takes that as it comes).
         """
         text, trace = print_generation(
             ask(self.scene, question, self.history, self.answerer, self.options), quiet=quiet
         )
         if trace.note:
             print(f"note: {trace.note}", file=sys.stderr)
-        if not text.strip():
+        if not text.strip() and not self.published:
             raise EngineError("The answer came back blank; ask again or in other words.")
         turn = Turn(question.strip(), text, trace.token_ids)
         self.history.append(turn)
