@@ -6,6 +6,7 @@ Checkpoints are read with `weights_only` alone; nothing that a file says is exec
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import logging
@@ -28,6 +29,7 @@ from safetensors import SafetensorError, safe_open
 from tqdm.auto import tqdm
 from transformers import BitsAndBytesConfig
 
+from sgv_demo.engines.checksums import check_download
 from sgv_demo.errors import EngineError, OutOfMemoryError
 
 Progress: TypeAlias = "Callable[[str, float | None], None]"
@@ -144,13 +146,20 @@ def resolve_model(
         return _cached(model, files, timeout)
     _check_disk(model, total)
     bar = _bar(model, total, progress)
+    before = [path.name for path in _blobs(model)]
     try:
         place = snapshot_download(model, allow_patterns=list(files), etag_timeout=timeout, tqdm_class=bar)
-        return Path(cast(str, place))
-    except (HfHubHTTPError, OSError) as error:
-        raise EngineError(
-            f"The download of {model} broke off ({_first_line(error)}); try again, it goes on where it stopped."
-        ) from error
+    except Exception as error:
+        if not (isinstance(error, (HfHubHTTPError, OSError)) or _is_transport(error)):
+            raise
+        remedy = (
+            "free some disk space, or set HF_HOME to a larger disk"
+            if getattr(error, "errno", None) == errno.ENOSPC
+            else "try again, what arrived whole is kept"
+        )
+        raise EngineError(f"The download of {model} broke off ({_first_line(error)}); {remedy}.") from error
+    check_download(Path(cast(str, place)), before, progress)
+    return Path(cast(str, place))
 
 
 def _ask_hub(model: str, files: Sequence[str], timeout: float) -> int | None:
@@ -174,12 +183,17 @@ def _ask_hub(model: str, files: Sequence[str], timeout: float) -> int | None:
         raise EngineError(f"{model} is gated: accept its terms on the hub and run `hf auth login`.") from error
     except RepositoryNotFoundError as error:
         raise EngineError(f"The hub has no model {model}; check the name, or give a folder.") from error
-    except (FutureTimeoutError, HfHubHTTPError, OSError, RuntimeError):
-        return None
+    except (FutureTimeoutError, HfHubHTTPError, OSError, RuntimeError, ValueError, TypeError):
+        return None  # the last two: something else than the hub answered, such as a network's log-in page
     except Exception as error:
-        if type(error).__module__.startswith("httpx"):
+        if _is_transport(error):
             return None
         raise
+
+
+def _is_transport(error: Exception) -> bool:
+    """Whether the hub's HTTP library raised it: httpx or httpx2, depending on the client's version."""
+    return type(error).__module__.startswith("httpx")
 
 
 def _cached(model: str, files: Sequence[str], timeout: float) -> Path:
@@ -197,7 +211,7 @@ def _check_disk(model: str, total: int) -> None:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    have = _folder_bytes(Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "blobs")
+    have = sum(path.stat().st_size for path in _blobs(model))
     if total - have > free:
         raise EngineError(
             f"{model} takes {gigabytes(total)} and the disk has {gigabytes(free)} left; "
@@ -205,8 +219,9 @@ def _check_disk(model: str, total: int) -> None:
         )
 
 
-def _folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+def _blobs(model: str) -> list[Path]:
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "blobs"
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _bar(model: str, total: int, progress: Progress | None) -> type[tqdm]:
