@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "max_file_size": f"{desk.settings.max_megabytes}mb",
         "footer_links": ["api", "gradio"],
         "run_history": False,
+        "mcp_server": find_spec("mcp") is not None,  # the extra gradio[mcp]
         "ssr_mode": False,
         "show_error": False,
     }

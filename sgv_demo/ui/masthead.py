@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.render import esc, file_url, hint, limits, trouble
+from sgv_demo.ui.render import amount, esc, file_url, hint, length, limits, trouble
 
 
 def status_line(engine: EngineInfo, settings: Settings) -> str:
@@ -41,14 +41,20 @@ def header(title: str, engine: EngineInfo) -> str:
 
 
 def about(settings: Settings) -> str:
-    """What this is, in four sentences."""
+    """What this is, the models and their licences, what is stored where and how long."""
     return (
         "<p><b>Differential captions.</b> A video is sampled, keyframes are kept where the picture changes, and each "
         "pair of neighbours gets a caption of what changed. The captions make the summary.</p>"
         "<p>Beside each caption stands what was <b>measured</b>: cuts, camera, light, colour, motion, text. "
         "It is never guessed, and “unknown” when it can't be told.</p>"
-        f"<p>Videos {esc(limits(settings))}. Files are looked at on this server and deleted later; nobody else "
-        "sees them.</p>"
+        "<p><b>Models.</b> ShareCaptioner-Video (on InternLM-XComposer2: free for academic research, commercial use on "
+        "application) and ShareGPT4Video-8B (on Llama 3: Meta's community licence). A research preview: what a model "
+        "writes can be wrong.</p>"
+        f"<p><b>Privacy.</b> Videos {esc(limits(settings))}. Uploads are deleted from this server after about "
+        f"{length(max(3600, settings.state_minutes * 120))}. Captions and keyframes stay, up to "
+        f"{esc(amount(settings.store_megabytes))} in all, the oldest go first; History deletes yours at once. Ratings, "
+        "edits and the history itself are kept by your browser only. Nobody else sees a result unless you share its "
+        f"link{'' if settings.permalinks else ', and links are switched off here'}.</p>"
         '<p>After <a href="https://sharegpt4video.github.io/" target="_blank" rel="noreferrer">ShareGPT4Video</a> '
         "(2024).</p>"
     )
