@@ -32,7 +32,7 @@ class Hub:
 
 
 @contextmanager
-def hub(folder: Path, repository: str) -> Iterator[Hub]:
+def serving_hub(folder: Path, repository: str) -> Iterator[Hub]:
     """Serves a folder."""
     found = Hub(repository, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))

@@ -6,44 +6,32 @@ Checkpoints are read with `weights_only` alone; nothing that a file says is exec
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
 import logging
 import pickle
 import re
-import shutil
-import threading
 import zipfile
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import torch
-from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from safetensors import SafetensorError, safe_open
-from tqdm.auto import tqdm
 from transformers import BitsAndBytesConfig
 
-from sgv_demo.engines.checksums import check_download
+from sgv_demo.engines.catalog import gigabytes
+from sgv_demo.engines.hub import MODEL_FILES as MODEL_FILES
+from sgv_demo.engines.hub import Progress as Progress
+from sgv_demo.engines.hub import first_line
+from sgv_demo.engines.hub import model_label as model_label
+from sgv_demo.engines.hub import resolve_model as resolve_model
 from sgv_demo.errors import EngineError, OutOfMemoryError
-
-Progress: TypeAlias = "Callable[[str, float | None], None]"
-"""(what is being done, done share 0..1 or None)."""
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Tensor names with their shapes."""
 
-MODEL_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja")
-"""What is fetched from the hub: no code, no pictures."""
-
-CACHED = re.compile(r"/models--([\w.-]+?)--([\w.-]+)/snapshots/\w+/?$")
-"""A snapshot's folder in the hub's cache."""
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
 NAMES_SHOWN = 3
@@ -107,146 +95,6 @@ def quantization_config(kind: str, skip: Sequence[str], dtype: torch.dtype) -> B
             llm_int8_skip_modules=list(skip),
         )
     raise EngineError(f"Unknown quantization {kind!r}; use nf4, int8 or none.")
-
-
-def model_label(model: str) -> str:
-    """A hub id as it is, also for its snapshot in the hub's cache; of another folder its name alone, never the path."""
-    path = Path(model).expanduser()
-    cached = CACHED.search(path.as_posix())
-    if cached:
-        return f"{cached[1]}/{cached[2]}"
-    return path.resolve().name if path.is_dir() else model
-
-
-def resolve_model(
-    model: str,
-    *,
-    files: Sequence[str] = MODEL_FILES,
-    timeout: float = 3.0,
-    progress: Progress | None = None,
-) -> Path:
-    """A local folder with the model's files: the given one, the hub's cache, or a fresh download.
-
-    Args:
-        model: folder or hub id.
-        files: patterns of what is fetched.
-        timeout: seconds until the hub is given up.
-        progress: told how far a download is.
-
-    Raises:
-        EngineError: no such folder or repository, no connection and nothing cached, no room on the disk.
-    """
-    folder = Path(model).expanduser()
-    if model and folder.is_dir():
-        return folder
-    if folder.exists() or not HUB_ID.fullmatch(model):
-        raise EngineError(f"{model!r} is neither a folder nor a hub id like owner/name; give one of the two.")
-    total = _ask_hub(model, files, timeout)
-    if total is None:
-        return _cached(model, files, timeout)
-    _check_disk(model, total)
-    bar = _bar(model, total, progress)
-    before = [path.name for path in _blobs(model)]
-    try:
-        place = snapshot_download(model, allow_patterns=list(files), etag_timeout=timeout, tqdm_class=bar)
-    except Exception as error:
-        if not (isinstance(error, (HfHubHTTPError, OSError)) or _is_transport(error)):
-            raise
-        remedy = (
-            "free some disk space, or set HF_HOME to a larger disk"
-            if getattr(error, "errno", None) == errno.ENOSPC
-            else "try again, what arrived whole is kept"
-        )
-        raise EngineError(f"The download of {model} broke off ({_first_line(error)}); {remedy}.") from error
-    check_download(Path(cast(str, place)), before, progress)
-    return Path(cast(str, place))
-
-
-def _ask_hub(model: str, files: Sequence[str], timeout: float) -> int | None:
-    """Bytes of the wanted files, or None when the hub doesn't answer in time."""
-    patterns = [re.compile(re.escape(pattern).replace(r"\*", ".*")) for pattern in files]
-    answer: Future[int] = Future()
-
-    def ask() -> None:
-        try:
-            found = HfApi().model_info(model, files_metadata=True, timeout=timeout).siblings or []
-            wanted = [item for item in found if any(pattern.fullmatch(item.rfilename) for pattern in patterns)]
-            answer.set_result(sum(item.size or 0 for item in wanted))
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
-            answer.set_exception(error)
-
-    # A daemon: name resolution knows no timeout, and a hanging one must keep neither us nor the exit waiting.
-    threading.Thread(target=ask, name="hub", daemon=True).start()
-    try:
-        return answer.result(timeout)
-    except GatedRepoError as error:
-        raise EngineError(f"{model} is gated: accept its terms on the hub and run `hf auth login`.") from error
-    except RepositoryNotFoundError as error:
-        raise EngineError(f"The hub has no model {model}; check the name, or give a folder.") from error
-    except (FutureTimeoutError, HfHubHTTPError, OSError, RuntimeError, ValueError, TypeError):
-        return None  # the last two: something else than the hub answered, such as a network's log-in page
-    except Exception as error:
-        if _is_transport(error):
-            return None
-        raise
-
-
-def _is_transport(error: Exception) -> bool:
-    """Whether the hub's HTTP library raised it: httpx or httpx2, depending on the client's version."""
-    return type(error).__module__.startswith("httpx")
-
-
-def _cached(model: str, files: Sequence[str], timeout: float) -> Path:
-    try:
-        return Path(cast(str, snapshot_download(model, allow_patterns=list(files), local_files_only=True)))
-    except (LocalEntryNotFoundError, OSError) as error:
-        raise EngineError(
-            f"The model hub did not answer within {timeout:g} s and {model} is not on this machine; "
-            "check the connection, or give a folder that holds the checkpoint."
-        ) from error
-
-
-def _check_disk(model: str, total: int) -> None:
-    place = Path(constants.HF_HUB_CACHE)
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    have = sum(path.stat().st_size for path in _blobs(model))
-    if total - have > free:
-        raise EngineError(
-            f"{model} takes {gigabytes(total)} and the disk has {gigabytes(free)} left; "
-            "free some space, or set HF_HOME to a larger disk."
-        )
-
-
-def _blobs(model: str) -> list[Path]:
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "blobs"
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _bar(model: str, total: int, progress: Progress | None) -> type[tqdm]:
-    """A progress bar that draws nothing and tells `progress` the share of bytes."""
-
-    class Bar(tqdm):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._bytes = kwargs.get("unit") == "B"
-            kwargs.pop("name", None)
-            super().__init__(*args, **{**kwargs, "disable": True})
-            self._done = float(kwargs.get("initial") or 0)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self._done += n or 0
-            if self._bytes and progress is not None and total:
-                share = min(self._done / total, 1.0)
-                progress(f"Downloading {model} ({gigabytes(int(self._done))} of {gigabytes(total)})", share)
-            return None
-
-    return Bar
-
-
-def gigabytes(count: int) -> str:
-    """Bytes for people: 5.3 GB, 12 MB."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -363,7 +211,7 @@ def tensor_shapes(file: Path) -> dict[str, tuple[int, ...]]:
             f"{file.name} is damaged or holds code besides weights, and code is never run; get it from its publisher."
         ) from error
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise EngineError(f"{file.name} is cut short or damaged ({_first_line(error)}); fetch it again.") from error
+        raise EngineError(f"{file.name} is cut short or damaged ({first_line(error)}); fetch it again.") from error
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise EngineError(f"{file.name} does not hold a plain table of tensors; get it from its publisher.")
     return {str(name): tuple(value.shape) for name, value in found.items()}
@@ -408,7 +256,3 @@ def check_shapes(found: Shapes, expected: Shapes, *, optional: Iterable[str] = (
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(names[:NAMES_SHOWN]) + more
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160].rstrip(".")

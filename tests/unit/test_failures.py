@@ -11,7 +11,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from sgv_demo.engines import loading, registry, remote, smol_checkpoint, smolvlm, surroundings
+from sgv_demo.engines import hub, loading, registry, remote, smol_checkpoint, smolvlm, surroundings
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
@@ -19,7 +19,7 @@ from sgv_demo.store import Store
 from sgv_demo.types import AnalysisOptions, Captioned, Failed, Finished, SamplingOptions
 from tests import tiny_smolvlm
 from tests.fault_server import serving
-from tests.hub_server import Hub, hub
+from tests.hub_server import Hub, serving_hub
 from tests.unit.video_files import write_clip
 
 NAME = "someone/tiny-smolvlm2"
@@ -39,7 +39,7 @@ def served(tiny, tmp_path, monkeypatch) -> Iterator[Hub]:
         monkeypatch.setattr(constants, name, cache, raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    with hub(tiny, NAME) as found:
+    with serving_hub(tiny, NAME) as found:
         monkeypatch.setattr(constants, "ENDPOINT", found.url)
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", found.url + "/{repo_id}/resolve/{revision}/{filename}"
@@ -55,25 +55,25 @@ def test_a_download_is_told_and_used_and_not_made_twice(served) -> None:
     assert any(text.startswith(f"Downloading {NAME} (") for text in texts)
     assert "Checking model.safetensors" in texts
     before = len(served.sent)
-    folder = loading.resolve_model(NAME, timeout=20)
+    folder = hub.resolve_model(NAME, timeout=20)
     assert len(served.sent) == before
     assert surroundings.cached_folder(NAME) == folder
     assert surroundings.hub_answers(20)
 
 
 def test_a_hub_that_went_away_does_not_matter_once_the_model_is_here(served, monkeypatch) -> None:
-    folder = loading.resolve_model(NAME, timeout=20)
+    folder = hub.resolve_model(NAME, timeout=20)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    assert loading.resolve_model(NAME, timeout=2) == folder
+    assert hub.resolve_model(NAME, timeout=2) == folder
 
 
 def test_a_download_that_breaks_off_is_named_and_repeats_only_what_is_missing(served) -> None:
     served.break_after = 50_000
     with pytest.raises(EngineError, match=r"tiny-smolvlm2 broke off \(.*; try again, what arrived whole is kept"):
-        loading.resolve_model(NAME, timeout=20)
+        hub.resolve_model(NAME, timeout=20)
     assert surroundings.cached_folder(NAME) is None
     served.break_after = None
-    folder = loading.resolve_model(NAME, timeout=20)
+    folder = hub.resolve_model(NAME, timeout=20)
     assert surroundings.cached_folder(NAME) == folder
     names = [name for name, _ in served.sent]
     assert names.count("model.safetensors") > 1
@@ -84,18 +84,18 @@ def test_a_download_that_breaks_off_is_named_and_repeats_only_what_is_missing(se
 def test_a_wrong_checksum_is_named_and_the_file_fetched_again(served) -> None:
     served.flip = True
     with pytest.raises(EngineError, match=r"model\.safetensors arrived damaged .*checksum.* load it again"):
-        loading.resolve_model(NAME, timeout=20)
+        hub.resolve_model(NAME, timeout=20)
     assert surroundings.cached_folder(NAME) is None
     served.flip = False
-    folder = loading.resolve_model(NAME, timeout=20)
+    folder = hub.resolve_model(NAME, timeout=20)
     assert (folder / "model.safetensors").read_bytes() == served.files["model.safetensors"]
 
 
 def test_a_disk_too_small_is_named_before_the_download(served, monkeypatch) -> None:
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(EngineError, match=r"takes .* and the disk has 0 MB left; free some space, or set HF_HOME"):
-        loading.resolve_model(NAME, timeout=20)
+        hub.resolve_model(NAME, timeout=20)
     assert not served.sent
 
 
@@ -103,20 +103,20 @@ def test_a_disk_that_fills_up_is_named(served, monkeypatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(loading, "snapshot_download", full)
+    monkeypatch.setattr(hub, "snapshot_download", full)
     with pytest.raises(EngineError, match=r"No space left on device\); free some disk space"):
-        loading.resolve_model(NAME, timeout=20)
+        hub.resolve_model(NAME, timeout=20)
 
 
 def test_a_model_that_the_hub_does_not_have(served) -> None:
     with pytest.raises(EngineError, match="nobody"):
-        loading.resolve_model("nobody/nothing", timeout=20)
+        hub.resolve_model("nobody/nothing", timeout=20)
 
 
 def test_a_log_in_page_instead_of_the_hub(served) -> None:
     served.portal = True
     with pytest.raises(EngineError, match="hub did not answer"):
-        loading.resolve_model(NAME, timeout=20)
+        hub.resolve_model(NAME, timeout=20)
 
 
 def test_a_gpu_that_is_full_at_loading_is_named(tiny, monkeypatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sgv_demo.engines import loading
+from sgv_demo.engines import hub, loading
 from sgv_demo.engines.loading import check_shapes, checkpoint_shapes, memory_guard, quantization_config, resolve_model
 from sgv_demo.errors import EngineError, OutOfMemoryError
 
@@ -175,7 +175,7 @@ def test_neither_folder_nor_hub_id(name):
 
 
 def test_hub_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr(loading.HfApi, "model_info", lambda *_, **__: time.sleep(30))
+    monkeypatch.setattr(hub.HfApi, "model_info", lambda *_, **__: time.sleep(30))
     began = time.monotonic()
     with pytest.raises(EngineError, match=re.escape("give a folder that holds the checkpoint")):
         resolve_model("nobody/no-such-model-at-all", timeout=0.2)
@@ -184,7 +184,7 @@ def test_hub_that_never_answers_is_given_up(monkeypatch):
 
 def test_progress_bar_counts_bytes():
     told = []
-    bar = loading._bar("owner/name", 4_000_000_000, lambda text, share: told.append((text, share)))
+    bar = hub._bar("owner/name", 4_000_000_000, lambda text, share: told.append((text, share)))
     bytes_bar = bar(unit="B", total=0, name="x")
     bytes_bar.update(1_000_000_000)
     bar(unit="it").update(1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sgv_demo.engines import loading, memory, panel, registry, surroundings
+from sgv_demo.engines import hub, loading, memory, panel, registry, surroundings
 from sgv_demo.engines.catalog import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL_500M
 from sgv_demo.engines.choosing import Facts
 from sgv_demo.engines.panel import Loaded, engine_rows, settings_for
@@ -82,7 +82,7 @@ def test_auto_loads_what_is_here_from_its_folder_without_asking_the_hub(machine,
     folder.symlink_to(tiny)
     machine(Facts(ram_free=10**10, here=frozenset((SMOL_500M.hub_id,))))
     monkeypatch.setattr(registry, "cached_folder", lambda hub_id: folder)
-    monkeypatch.setattr(loading, "_ask_hub", lambda *_: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(hub, "_ask_hub", lambda *_: pytest.fail("the hub was asked"))
     engine = registry.load_captioner(Settings())
     assert engine.info.model == SMOL_500M.hub_id
 
@@ -205,7 +205,7 @@ def test_a_choice_stays_while_models_fill_the_memory(monkeypatch) -> None:
 
 
 def test_a_hub_that_is_gone_and_a_model_that_is_not_here(monkeypatch) -> None:
-    monkeypatch.setattr(loading.HfApi, "model_info", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(hub.HfApi, "model_info", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
     with pytest.raises(EngineError, match="hub did not answer"):
         registry.load_captioner(Settings(engine="smolvlm2", captioner="nobody/nothing-at-all"))
 
