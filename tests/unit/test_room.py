@@ -1,0 +1,160 @@
+"""The inspection room without a browser: what it does with acts that come from one, friendly or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sgv_demo.dataset import Entry
+from sgv_demo.review import NONE
+from sgv_demo.settings import Settings
+from sgv_demo.store import Store
+from sgv_demo.ui import comparison, judging
+from sgv_demo.ui.desk import Choice, Desk
+from sgv_demo.ui.library import Library
+from sgv_demo.ui.room import Room, RoomHandlers
+from sgv_demo.ui.visit import Visit
+from tests.unit.samples import analysis
+
+KEY = "ab" * 20
+OTHER = "cd" * 20
+DONE = Visit(phase="done", analysis=analysis(key=KEY), run=1)
+
+
+def _desk(tmp_path: Path, **settings: Any) -> Desk:
+    nothing: Any = object()
+    choice = Choice("scripted", "Scripted", "", load_captioner=lambda report: nothing)
+    return Desk(Settings(store_dir=tmp_path, **settings), [choice], Store(tmp_path, 100))
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> RoomHandlers:
+    return RoomHandlers(_desk(tmp_path))
+
+
+def _act(handlers: RoomHandlers, room: Room, **what: Any) -> dict[str, Any]:
+    return handlers.act(SimpleNamespace(**what), DONE, room)
+
+
+def _settled(handlers: RoomHandlers, visit: Visit = DONE) -> Room:
+    return handlers.settled(visit, Room(), None, None)["room"]
+
+
+def test_a_finished_run_is_kept_and_offered(handlers: RoomHandlers) -> None:
+    updates = handlers.settled(DONE, Room(), None, None)
+    assert updates["channel"]["history"]["key"] == KEY
+    assert updates["channel"]["shown"]["mine"] is True
+    assert handlers.desk.store.recall(KEY) is not None
+    assert "/home" not in json.dumps(updates["channel"])
+    second = replace(DONE, analysis=analysis(key=OTHER), run=2)
+    updates = handlers.settled(second, updates["room"], None, None)
+    assert (updates["left"]["value"], updates["right"]["value"]) == (KEY, OTHER)
+    assert "Captions side by side" in updates["comparison"]
+
+
+@pytest.mark.parametrize("phase", ["running", "waiting"])
+def test_a_run_under_way_is_left_alone(handlers: RoomHandlers, phase: Any) -> None:
+    assert handlers.settled(replace(DONE, phase=phase), Room(), None, None) == {}
+
+
+def test_a_review_reaches_the_files_and_nobody_elses(handlers: RoomHandlers) -> None:
+    room = _settled(handlers)
+    verdicts = [{"index": 1, "rating": "made up", "text": "Other words.", "note": "", "flagged": False}]
+    updates = _act(handlers, room, name="review", key=KEY, verdicts=verdicts)
+    exports = handlers.desk.store.folder(KEY) / "exports"
+    mine = exports / updates["room"].place
+    assert "Other words." in next(mine.glob("*.vtt")).read_text()
+    assert "Other words." not in next(exports.glob("*.vtt")).read_text()
+    assert updates["room"].place in updates["downloads"]
+    assert "Ratings (1)" in updates["bar"]
+
+
+@pytest.mark.parametrize("verdicts", [None, "x", [{"index": 99, "rating": "made up"}], [[]], {"index": 1}])
+def test_a_foreign_review_is_no_review(handlers: RoomHandlers, verdicts: object) -> None:
+    updates = _act(handlers, _settled(handlers), name="review", key=KEY, verdicts=verdicts)
+    assert updates["room"].review == NONE
+
+
+def test_only_the_shown_result_of_ones_own_is_reviewed(handlers: RoomHandlers) -> None:
+    room = _settled(handlers)
+    verdicts = [{"index": 1, "flagged": True}]
+    assert _act(handlers, room, name="review", key=OTHER, verdicts=verdicts) == {}
+    assert _act(handlers, replace(room, mine=False), name="review", key=KEY, verdicts=verdicts) == {}
+
+
+def test_a_link_opens_read_only(handlers: RoomHandlers) -> None:
+    room = replace(_settled(handlers), review=NONE.rate(1, "accurate"))
+    token = _act(handlers, room, name="share", video=False)["channel"]["link"]
+    updates = handlers.act(SimpleNamespace(name="link", token=token), Visit(), Room())
+    assert updates["channel"]["shown"]["mine"] is False
+    assert updates["channel"]["shown"]["review"][0]["rating"] == "accurate"
+    assert updates["channel"]["history"] is None
+    assert updates["visit"].path is None
+    assert updates["visit"].analysis.key == ""
+    assert 'data-room="share"' not in updates["bar"]
+    assert set(updates["feed"]["lists"]["cards"]) == {"0", "1", "2"}
+
+
+def test_links_can_be_switched_off(tmp_path: Path) -> None:
+    on, off = RoomHandlers(_desk(tmp_path)), RoomHandlers(_desk(tmp_path, permalinks=False))
+    room = _settled(on)
+    token = _act(on, room, name="share", video=False)["channel"]["link"]
+    assert "switched off" in _act(off, room, name="share", video=False)["channel"]["say"]
+    assert "leads nowhere" in _act(off, Room(), name="link", token=token)["channel"]["say"]
+    assert 'data-room="share"' not in off.settled(DONE, Room(), None, None)["bar"]
+
+
+def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) -> None:
+    updates = _act(handlers, _settled(handlers), name="remove", key=KEY)
+    assert not handlers.desk.store.folder(KEY).exists()
+    assert updates["room"].shelf == ()
+    assert updates["room"].shown is None
+    assert updates["bar"] == ""
+    assert updates["channel"]["removed"] == KEY
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"name": "open", "key": "../../etc"},
+        {"name": "open", "key": OTHER},
+        {"name": "link", "token": "../" + "x" * 19},
+        {"name": "remove", "key": "/"},
+        {"name": "share", "video": True},
+        {"name": "open"},
+        {"name": "dance"},
+    ],
+)
+def test_hostile_acts_change_nothing(handlers: RoomHandlers, what: dict[str, Any]) -> None:
+    handlers.desk.store.remember(analysis(key=KEY))
+    updates = handlers.act(SimpleNamespace(**what), Visit(), Room())
+    assert set(updates) <= {"channel"}
+    assert handlers.desk.store.recall(KEY) is not None
+
+
+def test_nothing_of_a_text_is_run(handlers: RoomHandlers) -> None:
+    hostile = '<script>alert(1)</script>" onclick=x'
+    captions = tuple(replace(c, text=hostile) for c in analysis().captions)
+    bad = analysis(key=KEY, captions=captions, engine=replace(analysis().engine, label=hostile), summary=hostile)
+    html = comparison.page((bad, NONE, lambda _: hostile), (analysis(key=OTHER), NONE, lambda _: ""))
+    html += judging.bar(None, mine=True, share=True, rows=judging.tallied([(bad, NONE.rate(0, "accurate"))]))
+    assert "<script" not in html
+    assert '" onclick' not in html
+
+
+def test_a_records_video_is_found_in_the_operators_folder_only(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    (videos / "part1").mkdir(parents=True)
+    (videos / "part1" / "a.mp4").write_bytes(b"")
+    (tmp_path / "secret.mp4").write_bytes(b"")
+    library = Library(str(videos))
+    assert library.video(Entry("a", "a.mp4", "part1.zip", ())) == videos / "part1" / "a.mp4"
+    for name in ("../secret.mp4", str(tmp_path / "secret.mp4"), "b.mp4", "", "x" * 5000, "a\x00.mp4", "y" * 300):
+        assert library.video(Entry("a", name, "part1", ())) is None
+    assert library.video(Entry("a", "secret.mp4", "..", ())) is None
+    assert Library().video(Entry("a", "a.mp4", "part1", ())) is None
