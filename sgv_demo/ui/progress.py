@@ -89,7 +89,7 @@ def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None 
         case "unusable":
             return trouble(visit.problem)
         case "waiting":
-            return _bar("Waiting for the engine; another visitor's step goes first", None)
+            return _bar("Waiting for the engine; another visitor's step goes first", None, kind=" waiting")
         case "running":
             return _bar(*loading) if loading else _running(visit, now)
         case "stopped":
@@ -150,10 +150,10 @@ def _kept(analysis: Analysis | None) -> str:
     return f"{count} caption{' is' if count == 1 else 's are'} kept" if count else "No caption was finished yet"
 
 
-def _bar(words: str, part: float | None) -> str:
+def _bar(words: str, part: float | None, *, kind: str = "") -> str:
     known = "" if part is None else f' value="{part:.3f}"'
     return (
-        f'<div class="progress"><p>{esc(words)}</p>'
+        f'<div class="progress{kind}"><p>{esc(words)}</p>'
         f'<progress max="1"{known} aria-label="Progress of the run"></progress></div>'
     )
 

@@ -88,6 +88,27 @@ def test_stop_answers_at_once_and_continue_completes(visitor: Visitor, server: S
     assert "describe" in server.script.closed
 
 
+def test_waiting_for_another_visitor(
+    browser: Browser, contexts: list[BrowserContext], visitor: Visitor, server: Server, clip: Path
+) -> None:
+    other = arrive(browser, contexts, server.url).open().ready(clip)
+    server.script.gate.clear()
+    visitor.ready(clip).run()
+    expect(visitor.page.locator(".card.live .text")).to_contain_text("First")
+    other.run()
+    expect(other.page.locator("#progress")).to_contain_text("Waiting for the engine")
+    expect(other.page.locator("#progress .progress-text")).to_contain_text("queue: 1/1")
+    expect(other.page.locator("#progress .progress-text")).to_be_visible()
+    other.picture("waiting")
+    other.button("stop").click()
+    expect(other.button("run")).to_contain_text("Run", timeout=3000)
+    expect(other.button("run")).to_be_enabled()
+    server.script.gate.set()
+    visitor.done()
+    expect(other.cards()).to_have_count(0)
+    assert other.errors == []
+
+
 def test_failure_keeps_and_retries_from_there(visitor: Visitor, server: Server, clip: Path) -> None:
     server.script.fail["difference"] = "The device is out of memory; choose nf4."
     visitor.ready(clip).run()

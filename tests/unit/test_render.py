@@ -121,6 +121,7 @@ class TestTimes:
             ("1:02:03", ["3723"]),
             ("from 2 seconds to 4.5 s", ["2", "4.5"]),
             ("12 secs", ["12"]),
+            ("to 0:12: darker", ["12"]),
             ("ratio 16:9, version 3.2, 4 stones, 1:234", []),
         ],
     )
