@@ -144,3 +144,25 @@ def test_stored_pictures_are_read_small_and_only_from_the_result(tmp_path: Path)
     assert list(found) == [0]
     with Image.open(io.BytesIO(found[0])) as image:
         assert image.size == (480, 270)
+
+
+def test_the_command_line_writes_report_csv_and_record(tmp_path: Path) -> None:
+    from sgv_demo import dataset_record
+    from sgv_demo.cli import main
+    from tests.unit.video_files import write_clip
+
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip)
+    files = {name: tmp_path / f"out.{name}" for name in ("html", "csv", "dataset")}
+    options = [f"--{name}={path}" for name, path in files.items()]
+    arguments = ["caption", str(clip), "--engine", "measured", "--no-text", "--all", *options]
+    assert main(arguments) == 0
+    assert main(arguments) == 0
+    lines = files["dataset"].read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 2, "a dataset file is added to"
+    result, _ = dataset_record.parse(lines[0])
+    assert result.video
+    assert result.video.path == Path("clip.mp4")
+    page = files["html"].read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") == len(result.captions) > 1
+    assert files["csv"].read_text(encoding="utf-8-sig").startswith("caption,start_s")
