@@ -43,15 +43,6 @@ log = logging.getLogger(__name__)
 _NOBODY = EngineInfo("none", "Nothing written")
 
 
-class _Turns(gr.JSON):
-    """Earlier turns. Gradio's own schema of "any JSON" is not a valid one, and MCP clients refuse it."""
-
-    is_template = True
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
-
-
 def build(desk: Desk) -> None:
     """Inside the page's `gr.Blocks`: makes the endpoints."""
     endpoints = Endpoints(desk)
@@ -73,7 +64,9 @@ def build(desk: Desk) -> None:
             gr.Textbox(label="prompt"),
             gr.Textbox(label="question"),
         )
-        history = _Turns([], label="history")
+        history = gr.JSON([], label="history")
+        # Gradio's own schema of "any JSON" is not a valid one, and MCP clients refuse it.
+        history.api_info = lambda: {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
         frames, temperature = gr.Number(16, label="frames"), gr.Number(0, label="temperature")
         result = gr.JSON(label="result")
         button = gr.Button()
