@@ -237,12 +237,12 @@ sgv.room = (() => {
   function history() {
     const all = saved("sgv-history", []);
     const rows = all.map((item) => {
-      const open = el("button", { className: "past", onclick: () => { box.close(); act({ name: "open", key: item.key }); } },
+      const open = el("button", { className: "past", onclick: () => { box.close(); act({ name: "open", key: item.key, proof: item.proof }); } },
         el("b", { textContent: item.name }), el("span", { textContent: item.about }), el("small", { textContent: new Date(item.when).toLocaleString() }));
       const remove = el("button", { className: "verdict", textContent: "Delete" });
       remove.setAttribute("aria-label", `Delete ${item.name}`);
       remove.onclick = () => {
-        if (remove.dataset.sure) { act({ name: "remove", key: item.key }); remove.closest("li").remove(); return; }
+        if (remove.dataset.sure) { act({ name: "remove", key: item.key, proof: item.proof }); remove.closest("li").remove(); return; }
         remove.dataset.sure = "1";
         remove.textContent = "Really delete?";
       };

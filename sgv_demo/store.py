@@ -7,8 +7,10 @@ ends. `keyframes/` and `saw/` hold pictures. Who has the video or the key has th
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import hmac
 import json
 import logging
 import os
@@ -142,6 +144,26 @@ class Store:
     def video(self, key: str) -> Path | None:
         """The video kept beside a result, or None."""
         return next(iter(sorted(self.folder(key).glob("video.*"))), None)
+
+    def proof(self, key: str) -> str:
+        """What whoever made a result remembers, so as to open or delete it again; a key alone can be seen by guests.
+
+        Raises:
+            StoreError: `key` is no key, or the disk isn't writable.
+        """
+        self.folder(key)
+        path = self.links.parent / "secret"
+        try:
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:  # for the owner's eyes only
+                    part.write(secrets.token_bytes(32))
+                with contextlib.suppress(FileExistsError):
+                    os.link(part.name, path)  # the first of two processes wins
+                os.unlink(part.name)
+            return hmac.new(path.read_bytes(), key.encode("ascii"), "sha256").hexdigest()[:32]
+        except OSError as error:
+            raise StoreError(f"Results can't be remembered ({error.strerror}); free some disk space.") from error
 
     def link(self, key: str, review: Review = NONE) -> str:
         """A new permalink token for a result as it was judged: 128 bits of chance, nothing of the video in it.

@@ -67,7 +67,7 @@ class DatasetHandlers:
             "dataset_search": gr.update(visible=True),
             "dataset_words": "",
             "dataset_folder": gr.update(choices=[("All folders", "*"), *folders], value="*"),
-            "dataset_results": dataset_view.results(dataset, everything, 0, 0.0),
+            "dataset_results": dataset_view.results(dataset, everything, 0),
             "dataset_record": "",
         }
 
@@ -101,7 +101,7 @@ class DatasetHandlers:
             return {}
         try:
             if kind == "page":
-                return {"dataset_results": dataset_view.results(dataset, found or range(len(dataset)), value, 0.0)}
+                return {"dataset_results": dataset_view.results(dataset, found or range(len(dataset)), value)}
             if kind == "close":
                 return {"dataset_record": ""}
             if kind == "compare":

@@ -39,8 +39,8 @@ def indexing(share: float) -> str:
     )
 
 
-def results(dataset: Dataset, found: Sequence[int], start: int, seconds: float) -> str:
-    """One page of a search's results, with buttons for the pages beside it."""
+def results(dataset: Dataset, found: Sequence[int], start: int, seconds: float | None = None) -> str:
+    """One page of a search's results (`seconds`: how long it took), with buttons for the pages beside it."""
     if not found:
         return hint("Nothing found. Words are whole words; pan* also finds pans and panning.")
     shown = found[start : start + PAGE]
@@ -48,7 +48,9 @@ def results(dataset: Dataset, found: Sequence[int], start: int, seconds: float) 
     back = f'<button class="quiet" data-page="{max(0, start - PAGE)}">← Earlier</button>' if start else ""
     more = start + PAGE < len(found)
     ahead = f'<button class="quiet" data-page="{start + PAGE}">Later →</button>' if more else ""
-    where = f"{start + 1:,} to {start + len(shown):,} of {len(found):,} found in {seconds:.2f} s"
+    where = f"{start + 1:,} to {start + len(shown):,} of {len(found):,} found" + (
+        "" if seconds is None else f" in {seconds:.2f} s"
+    )
     return f'<p class="estimate" role="status">{where} {back} {ahead}</p><ul class="records">{rows}</ul>'
 
 

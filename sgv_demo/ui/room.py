@@ -7,6 +7,7 @@ goes into a permalink.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import secrets
 from dataclasses import dataclass, replace
@@ -77,15 +78,17 @@ class RoomHandlers:
         analysis = visit.analysis
         if analysis is None or not analysis.captions or visit.phase in ("running", "waiting") or not analysis.key:
             return {}
+        history = None
         try:
             self.desk.store.remember(analysis)
+            history = self._history(analysis)
         except StoreError as error:
             log.warning("%s", error)
         earlier = room.of(analysis.key)
         newest = room.shelf[-1][0].key if room.shelf and earlier is None else left
         room = replace(room, shown=analysis, mine=True, review=earlier[1] if earlier else NONE)
         room = room.put(analysis, room.review)
-        said = message(shown=self._shown(room, visit.run), history=history_entry(analysis))
+        said = message(shown=self._shown(room, visit.run), history=history)
         return {"channel": said} | self._view(room) | self._choices(room, newest, analysis.key)
 
     def act(self, event: Any, visit: Visit, room: Room) -> Updates:
@@ -93,11 +96,11 @@ class RoomHandlers:
         try:
             match str(event.name):
                 case "open":
-                    return self._open(visit, room, str(event.key))
+                    return self._open(visit, room, self._owned(event))
                 case "link":
                     return self._follow(visit, room, str(event.token))
                 case "remove":
-                    return self._remove(room, str(event.key))
+                    return self._remove(room, self._owned(event))
                 case "review":
                     return self._reviewed(visit, room, str(event.key), event.verdicts)
                 case "share":
@@ -107,6 +110,21 @@ class RoomHandlers:
         except AttributeError:
             log.warning("An act of the page had parts missing")
         return {}
+
+    def _owned(self, event: Any) -> str:
+        """The key of an act that only the result's maker may do.
+
+        Raises:
+            StoreError: the act comes without the maker's proof.
+        """
+        key = str(event.key)
+        if not hmac.compare_digest(self.desk.store.proof(key).encode(), str(event.proof).encode()):
+            raise StoreError("This result isn't yours to open or delete; ask for a link to it.")
+        return key
+
+    def _history(self, analysis: Analysis) -> dict[str, Any]:
+        """What the maker's browser remembers of a result."""
+        return history_entry(analysis) | {"proof": self.desk.store.proof(analysis.key)}
 
     def compared(self, room: Room, left: str | None, right: str | None) -> Updates:
         """Two results were chosen."""
@@ -241,7 +259,7 @@ class RoomHandlers:
                 "progress": "",
                 "estimate": "",
                 "channel": message(
-                    shown=self._shown(room, full.run), history=history_entry(analysis) if mine else None
+                    shown=self._shown(room, full.run), history=self._history(analysis) if mine else None
                 ),
             }
             | view
@@ -250,7 +268,7 @@ class RoomHandlers:
 
 
 def history_entry(analysis: Analysis) -> dict[str, Any]:
-    """What a visitor's browser remembers of a result."""
+    """A result in a list: file, settings, length."""
     name = analysis.video.path.name if analysis.video else "video"
     about = f"{comparison.title(analysis)} · {len(analysis.captions)} captions"
     length = clock(analysis.video.duration) if analysis.video else ""

@@ -45,6 +45,17 @@ def _settled(handlers: RoomHandlers, visit: Visit = DONE) -> Room:
     return handlers.settled(visit, Room(), None, None)["room"]
 
 
+def test_the_maker_opens_a_result_again(handlers: RoomHandlers) -> None:
+    entry = handlers.settled(DONE, Room(), None, None)["channel"]["history"]
+    updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=entry["proof"]), Visit(), Room())
+    assert updates["channel"]["shown"]["mine"] is True
+    assert updates["channel"]["history"]["proof"] == entry["proof"]
+    handlers.desk.store.delete(KEY)
+    updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=entry["proof"]), Visit(), Room())
+    assert updates == {"channel": updates["channel"]}
+    assert updates["channel"]["gone"] == KEY
+
+
 def test_a_finished_run_is_kept_and_offered(handlers: RoomHandlers) -> None:
     updates = handlers.settled(DONE, Room(), None, None)
     assert updates["channel"]["history"]["key"] == KEY
@@ -110,7 +121,12 @@ def test_links_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) -> None:
-    updates = _act(handlers, _settled(handlers), name="remove", key=KEY)
+    room = _settled(handlers)
+    proof = handlers.desk.store.proof(KEY)
+    for wrong in ("", "x", handlers.desk.store.proof(OTHER), "é"):
+        assert set(_act(handlers, room, name="remove", key=KEY, proof=wrong)) == {"channel"}
+    assert handlers.desk.store.recall(KEY) is not None
+    updates = _act(handlers, room, name="remove", key=KEY, proof=proof)
     assert not handlers.desk.store.folder(KEY).exists()
     assert updates["room"].shelf == ()
     assert updates["room"].shown is None
@@ -121,10 +137,12 @@ def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) 
 @pytest.mark.parametrize(
     "what",
     [
-        {"name": "open", "key": "../../etc"},
-        {"name": "open", "key": OTHER},
+        {"name": "open", "key": "../../etc", "proof": ""},
+        {"name": "open", "key": KEY, "proof": ""},
+        {"name": "open", "key": KEY},
+        {"name": "remove", "key": KEY},
         {"name": "link", "token": "../" + "x" * 19},
-        {"name": "remove", "key": "/"},
+        {"name": "remove", "key": "/", "proof": ""},
         {"name": "share", "video": True},
         {"name": "open"},
         {"name": "dance"},

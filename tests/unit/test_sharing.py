@@ -104,6 +104,15 @@ def test_a_pruned_result_takes_its_link_along(store: Store, monkeypatch: pytest.
     assert list(store.links.iterdir()) == []
 
 
+def test_a_proof_is_this_stores_and_lasts(store: Store, tmp_path: Path) -> None:
+    proof = store.proof(KEY)
+    assert Store(tmp_path, 1).proof(KEY) == proof
+    assert Store(tmp_path / "another", 1).proof(KEY) != proof
+    assert store.proof("cd" * 20) != proof
+    assert not (store.root / "secret").exists()
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+
+
 def test_a_deleted_result_has_no_link(store: Store) -> None:
     with pytest.raises(StoreError, match="was deleted"):
         store.link(KEY)

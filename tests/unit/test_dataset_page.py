@@ -1,0 +1,114 @@
+"""The dataset tab without a browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sgv_demo.settings import Settings
+from sgv_demo.store import Store
+from sgv_demo.ui import dataset_view
+from sgv_demo.ui.dataset_handlers import DatasetHandlers
+from sgv_demo.ui.desk import Choice, Desk
+from sgv_demo.ui.room import Room, RoomHandlers
+from tests.unit.samples import analysis
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "some.jsonl"
+    with path.open("w", encoding="utf-8") as out:
+        for number in range(45):
+            captions = [{"idx": "1", "content": f"<b>Clip</b> {number}."}, {"idx": "-1", "content": f"Whole {number}."}]
+            record = {
+                "video_id": f"v{number}",
+                "video_path": f"v{number}.mp4",
+                "zip_folder": "odd" if number % 2 else "",
+            }
+            out.write(json.dumps(record | {"captions": captions}) + "\n")
+    return path
+
+
+@pytest.fixture
+def handlers(tmp_path: Path, file: Path) -> DatasetHandlers:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "v7.mp4").write_bytes(b"")
+    nothing: Any = object()
+    settings = Settings(store_dir=tmp_path, dataset=str(file), videos_dir=str(videos))
+    desk = Desk(settings, [Choice("x", "X", "", load_captioner=lambda report: nothing)], Store(tmp_path, 10))
+    return DatasetHandlers(desk, RoomHandlers(desk))
+
+
+def _act(
+    handlers: DatasetHandlers, file: Path, kind: str, value: object, found: list[int] | None = None, **room: Any
+) -> Any:
+    event = SimpleNamespace(what={"kind": kind, "value": value})
+    return handlers.act(event, str(file), found or [], Room(**room))
+
+
+def test_a_file_opens_and_shows_its_first_page(handlers: DatasetHandlers, file: Path) -> None:
+    *_, last = handlers.open(str(file))
+    assert last["dataset"] == str(file)
+    assert "45 records in 2 source folders" in last["dataset_about"]
+    assert last["dataset_folder"]["choices"] == [("All folders", "*"), ("(none) (23)", ""), ("odd (22)", "odd")]
+    assert last["dataset_results"].count("data-record") == dataset_view.PAGE
+    *_, offered = handlers.offered()
+    assert offered["dataset"] == str(file)
+
+
+def test_a_broken_file_says_so(handlers: DatasetHandlers, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("hello")
+    *_, last = handlers.open(str(tmp_path / "bad.jsonl"))
+    assert "holds no annotations" in last["dataset_about"]
+    *_, last = handlers.open(None)
+    assert last["dataset"] == ""
+
+
+def test_search_filters_and_pages(handlers: DatasetHandlers, file: Path) -> None:
+    found = handlers.find(str(file), "clip", "odd", 0, None)
+    assert len(found["dataset_found"]) == 22
+    assert "Later" in found["dataset_results"]
+    page = _act(handlers, file, "page", 20, found["dataset_found"])["dataset_results"]
+    assert "21 to 22 of 22" in page
+    assert handlers.find(str(file), "clip", "", 0, None)["dataset_found"][:2] == [0, 2]
+    assert handlers.find(str(file), "clip", "*", 10_000, None)["dataset_found"] == []
+    assert handlers.find("", "clip", "*", 0, None) == {}
+
+
+def test_a_record_shows_and_its_video_plays(handlers: DatasetHandlers, file: Path) -> None:
+    shown = _act(handlers, file, "record", 7)
+    assert "v7.mp4" in shown["replay"]
+    assert shown["player"]["visible"] is False
+    assert "&lt;b&gt;Clip&lt;/b&gt; 7." in shown["dataset_record"]
+    other = _act(handlers, file, "record", 8)
+    assert "replay" not in other
+    assert "isn&#x27;t on this server" in other["dataset_record"] or "isn't on this server" in other["dataset_record"]
+    assert _act(handlers, file, "close", 0) == {"dataset_record": ""}
+
+
+def test_a_record_stands_beside_the_shown_result(handlers: DatasetHandlers, file: Path) -> None:
+    shown = analysis(key="ab" * 20)
+    updates = _act(handlers, file, "compare", 3, shown=shown, shelf=((shown, Room().review),))
+    assert (updates["left"]["value"], updates["right"]["value"]) == ("ab" * 20, "dataset-3")
+    assert "Dataset: v3" in updates["comparison"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        None,
+        {},
+        {"kind": "record"},
+        {"kind": "record", "value": 45},
+        {"kind": "record", "value": -1},
+        {"kind": "record", "value": "1"},
+    ],
+)
+def test_foreign_acts_do_nothing(handlers: DatasetHandlers, file: Path, what: object) -> None:
+    assert handlers.act(SimpleNamespace(what=what), str(file), [], Room()) == {}
+    assert handlers.act(SimpleNamespace(), str(file), [], Room()) == {}
