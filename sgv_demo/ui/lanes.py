@@ -84,7 +84,7 @@ def _light(analysis: Analysis) -> Iterator[Span]:
     for evidence in analysis.evidence:
         if abs(evidence.light) >= 0.02:
             word = "brighter" if evidence.light > 0 else "darker"
-            kind = "bright" if evidence.light > 0 else "dark-span"
+            kind = "bright" if evidence.light > 0 else "dim"
             yield Span(evidence.start, evidence.end, word, word, kind)
 
 
