@@ -260,6 +260,12 @@ class ShareCaptioner:
         self._network = None
         empty_cache(self._device)
 
+    def move(self, device: str) -> None:
+        """Takes the weights to another device, such as "cpu" while another model has the GPU; not during a step."""
+        before, self._device = self._device, torch.device(device)
+        torch.nn.Module.to(self._loaded(), self._device)
+        empty_cache(before)
+
     def save_quantized(self, out: Path) -> None:
         """Writes the quantized weights and the tokenizer; loading that folder gives the same numbers, faster.
 

@@ -149,6 +149,14 @@ class ShareGPT4Video:
             self._prefixes.clear()
             empty_cache(device)
 
+    def move(self, device: str) -> None:
+        """Takes the weights to another device, as to "cpu" while another model has the GPU; drops kept prefixes."""
+        with self._lock:
+            before = self.network.device
+            self._prefixes.clear()
+            torch.nn.Module.to(self.network, torch.device(device))
+            empty_cache(before)
+
     def save_quantized(self, out: Path) -> None:
         """Writes the quantized weights and all that loading needs into the new folder `out`.
 
