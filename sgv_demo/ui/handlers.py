@@ -14,13 +14,13 @@ import gradio as gr
 from sgv_demo import pipeline
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.types import Analysis, Event, Sampled
-from sgv_demo.ui import exporting, feed, render
+from sgv_demo.ui import chat, exporting, feed, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.progress import buttons, captions_tab, first_guess, looking, progress
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.timeline import timeline
-from sgv_demo.ui.visit import Token, Visit
+from sgv_demo.ui.visit import Talk, Token, Visit
 from sgv_demo.video.reader import open_video
 from sgv_demo.watch import expected_samples
 
@@ -77,6 +77,7 @@ class VideoHandlers:
             "summary": render.summary(None, _no_picture),
             "downloads": render.downloads(()),
             "cards_by": "",
+            "subject": chat.subject_line(visit.video, Talk(), visit.path),
             "feed": feed.patch(visit.run),
             "examples": gr.update(visible=not path),
         }

@@ -26,7 +26,7 @@ from sgv_demo.types import (
 )
 from sgv_demo.ui import chat, feed
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import UNFORESEEN, Updates
+from sgv_demo.ui.handlers import UNFORESEEN, Changed, Updates
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.render import file_url
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Token, Visit
@@ -162,7 +162,7 @@ class AskHandlers:
         """The answer; closing it stops the engine."""
         if not talk.busy or visit.path is None or not talk.said:
             return
-        token, number = talk.token, len(talk.said) - 1
+        token, number, changed = talk.token, len(talk.said) - 1, Changed()
         token.started.set()
         question, history = talk.said[number].turn.question, replace(talk, said=talk.said[:number]).history()
         items = answering(self.desk, visit.path, question, history, controls, visit.analysis)
@@ -172,8 +172,7 @@ class AskHandlers:
                     return
                 talk = self._folded(talk, batch, controls, visit.analysis)
                 token.latest = talk
-                if batch or talk.working:
-                    yield self.view(talk, visit, number)
+                yield changed(self.view(talk, visit, number)) | {"talk": talk}
             if not talk.said[number].turn.answer.strip():
                 talk = _noted(talk, "The engine's answer came back blank; retry it.")
         except SgvError as error:

@@ -116,6 +116,7 @@ class TestVideo:
     def test_probe_shows_facts_and_the_estimate_before_the_run(self, room: Room) -> None:
         view = room.video.probe(Visit(), str(room.clip), CONTROLS)
         assert view["visit"].phase == "ready"
+        assert "About" in view["subject"]
         assert "two shots.mp4" in view["facts"]
         assert "320×192" in view["facts"]
         assert "samples to look at" in view["estimate"]
