@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -366,3 +368,9 @@ def test_export_names_are_safe() -> None:
     assert stem("../../etc/pass*wd?.mp4") == "pass_wd_"
     assert stem("###.mp4") == "_"
     assert len(stem("x" * 300)) == 80
+
+
+def test_page_is_there_before_any_model_library() -> None:
+    heavy = "{'torch', 'transformers', 'onnxruntime', 'rapidocr'}"
+    code = f"import sys, sgv_demo.ui.serve; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
