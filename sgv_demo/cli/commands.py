@@ -21,7 +21,8 @@ LARGEST_PNG = 4096
 def settings_for(args: Namespace) -> Settings:
     """Environment first, then what the command line says."""
     settings = Settings.from_env()
-    names = ("engine", "captioner", "answerer", "quantization", "dtype", "vision", "clip_model", "host", "port")
+    models = ("engine", "captioner", "answerer", "quantization", "dtype", "vision", "clip_model")
+    names = (*models, "base_url", "remote_model", "host", "port")
     given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
     return replace(settings, **given)
 

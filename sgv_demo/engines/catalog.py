@@ -52,7 +52,7 @@ SHAREGPT4VIDEO = Model(
     licence="weights under their model card's terms (Meta Llama 3 Community License)",
     download=18_400_000_000,
     weights={"nf4": 6_350_000_000, "int8": 9_740_000_000, "none": 16_710_000_000},
-    working=750_000_000,
+    working=780_000_000,
     also=("openai/clip-vit-large-patch14-336",),
 )
 

@@ -228,3 +228,19 @@ def test_cached_folder_reads_the_hubs_layout(monkeypatch, tmp_path, tiny) -> Non
     assert loading.model_label(str(snapshot)) == "a/b"
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     assert surroundings.cached_folder("a/b") is None
+
+
+def test_the_command_line_names_servers_and_models() -> None:
+    from sgv_demo.cli.commands import settings_for
+    from sgv_demo.cli.parser import build_parser
+
+    line = "caption a.mp4 --engine remote --base-url http://a/v1,http://b/v1 --model big"
+    settings = settings_for(build_parser().parse_args(line.split()))
+    assert (settings.engine, settings.base_url, settings.remote_model) == ("remote", "http://a/v1,http://b/v1", "big")
+
+
+def test_engines_says_what_was_chosen_and_why(capsys) -> None:
+    from sgv_demo.cli import main
+
+    assert main(["engines", "--engine", "smolvlm2"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("SmolVLM2, a small general model: as the settings say.")
