@@ -35,9 +35,10 @@ from sgv_demo.types import (
 )
 from sgv_demo.video.indices import captioner_indices
 from sgv_demo.video.keyframes import Decision, KeyframeSelector, limit
-from sgv_demo.video.measure import GapMeter, TextReader, is_blank, look
+from sgv_demo.video.measure import GapMeter, is_blank, look
 from sgv_demo.video.reader import VideoReader, open_video
 from sgv_demo.video.similarity import Embedder, make_embedder
+from sgv_demo.video.text import text_reader
 
 CHOOSING_LONG_SIDE = 480
 """Pixels: enough for similarity and motion while a maximum number of keyframes is being chosen."""
@@ -125,7 +126,7 @@ class _Keeper:
             threshold, keep_all=sampling.keep_all, every=sampling.every
         )
         self.meter = GapMeter() if sampling.measure else None
-        self.text = TextReader() if sampling.measure and sampling.read_text else None
+        self.text = text_reader() if sampling.measure and sampling.read_text else None
         self.embeddings: list[NDArray[np.float32]] = []
         """Of the kept ones."""
         self.waiting = False

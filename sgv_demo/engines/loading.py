@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from transformers import BitsAndBytesConfig
 
 from sgv_demo.engines.catalog import gigabytes
@@ -36,6 +37,9 @@ INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
 NAMES_SHOWN = 3
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
+
+BNB_WIDTH = 64
+"""On a CPU, bitsandbytes 0.50 computes wrongly, without an error, where in_features is not a multiple of this."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -256,3 +260,31 @@ def check_shapes(found: Shapes, expected: Shapes, *, optional: Iterable[str] = (
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def mapped_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a checked checkpoint, mapped from their files, not read into memory.
+
+    transformers would find the files itself, but stumbles over an index without "metadata".
+    """
+    found: dict[str, torch.Tensor] = {}
+    for file in weight_files(folder):
+        if file.suffix == ".safetensors":
+            found |= load_file(file)
+        else:
+            found |= torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    return found
+
+
+def check_widths(widths: Iterable[int]) -> None:
+    """Refuses to quantize what bitsandbytes would compute wrongly, without an error, on a CPU.
+
+    Raises:
+        EngineError: a width is no multiple of 64.
+    """
+    odd = [width for width in widths if width % BNB_WIDTH]
+    if odd:
+        raise EngineError(
+            f"This checkpoint's layers of width {odd[0]} can't be quantized on a CPU (not a multiple of {BNB_WIDTH}); "
+            "use --quantization none."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -45,6 +46,12 @@ class TextReader:
         scores: Sequence[float] = getattr(result, "scores", None) or ()
         lines = (text.strip() for text, score in zip(texts, scores, strict=True) if score >= _SCORE)
         return tuple(line for line in lines if sum(c.isalnum() for c in line) >= 2)
+
+
+@lru_cache(maxsize=1)
+def text_reader() -> TextReader:
+    """The reader of this process: its models take a second to load and need loading once."""
+    return TextReader()
 
 
 def _load() -> RapidOCR:

@@ -16,6 +16,7 @@ from transformers import (
     BitsAndBytesConfig,
     CLIPVisionModel,
     DynamicCache,
+    GenerationConfig,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
 )
@@ -24,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 from sgv_demo.engines.llava.config import Setup
 from sgv_demo.engines.llava.tiles import Tiling
 from sgv_demo.engines.llava.tokens import PICTURE
-from sgv_demo.engines.loading import check_shapes, checkpoint_shapes, weight_files
+from sgv_demo.engines.loading import check_shapes, check_widths, checkpoint_shapes, mapped_tensors
 from sgv_demo.engines.streaming import StopFlag
 from sgv_demo.errors import EngineError
 
@@ -51,9 +52,6 @@ TOWER_NAMES = r"^model\.vision_tower\."
 
 UNQUANTIZED = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
 """Without `model.` in front, tower and projector would be quantized silently."""
-
-BNB_WIDTH = 64
-"""On a CPU, bitsandbytes computes wrongly, without an error, where a linear's input isn't a multiple of this wide."""
 
 PREFILL = 512
 """Positions computed at once: between two chunks a stop is noticed."""
@@ -123,14 +121,15 @@ def load_network(
         setup.network.quantization_config = setup.raw["quantization_config"]
     elif quantization is not None:
         options["quantization_config"] = quantization
-    if quantization is not None or "quantization_config" in setup.raw:
-        check_widths(setup, device)
+    saved = "quantization_config" in setup.raw
+    if (saved or quantization is not None) and device.type == "cpu":
+        check_widths((setup.text.hidden_size, setup.text.intermediate_size))
     transformers_logging.disable_progress_bar()
     loaded: Any = (Network if setup.own_tower else NetworkWithoutTower).from_pretrained(
-        setup.folder,
+        setup.folder if saved else None,
+        state_dict=None if saved else mapped_tensors(setup.folder),
         config=setup.network,
         local_files_only=True,
-        use_safetensors=weight_files(setup.folder)[0].suffix == ".safetensors",
         output_loading_info=True,
         **options,
     )
@@ -138,25 +137,14 @@ def load_network(
     lost = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
     if lost:
         raise EngineError(f"{setup.folder.name} does not fit its network: {', '.join(map(str, lost[:3]))}.")
+    if (setup.folder / "generation_config.json").is_file():  # from_pretrained reads it only when it reads the weights
+        model.generation_config = GenerationConfig.from_pretrained(setup.folder)
     if not setup.own_tower:
         model.model.vision_tower = load_tower(setup, device, dtype)
     for value in model.parameters():  # a saved quantized checkpoint brings some in the dtype that it was saved in
         if value.is_floating_point() and value.dtype != dtype:
             value.data = value.data.to(dtype)
     return model.eval()
-
-
-def check_widths(setup: Setup, device: torch.device) -> None:
-    """
-    Raises:
-        EngineError: the language model's linears can't be quantized on `device`.
-    """
-    odd = [width for width in (setup.text.hidden_size, setup.text.intermediate_size) if width % BNB_WIDTH]
-    if odd and device.type == "cpu":
-        raise EngineError(
-            f"Layers of width {odd[0]} can't be quantized on a CPU (not a multiple of {BNB_WIDTH});"
-            " use --quantization none."
-        )
 
 
 def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVisionModel:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from transformers import GenerationConfig
 
 from sgv_demo.engines.loading import (
     Shapes,
     check_shapes,
+    check_widths,
     checkpoint_shapes,
+    mapped_tensors,
     memory_guard,
     quantization_config,
     read_json,
@@ -30,8 +30,6 @@ TOKENIZER_FILES = ("tokenizer.model", "tokenizer_config.json", "special_tokens_m
 """What belongs to a checkpoint beside weights and config."""
 PROBES = 64
 PROBE_BYTES = 1 << 16
-BNB_WIDTH = 64
-"""On a CPU, bitsandbytes 0.50 computes wrongly, without an error, where in_features is not a multiple of this."""
 
 
 def published_name(name: str) -> str:
@@ -121,11 +119,11 @@ def load_network(
         # Only there does transformers look for weights that are quantized already.
         config.quantization_config = read_json(folder / "config.json")["quantization_config"]
     if (how or saved) and device.type == "cpu":
-        _check_widths(config)
+        check_widths((config.hidden_size, config.intermediate_size))
     with memory_guard(device):
         loaded: Any = InternLMXComposer2ForCausalLM.from_pretrained(
             folder if saved else None,
-            state_dict=None if saved else _mapped_tensors(folder),
+            state_dict=None if saved else mapped_tensors(folder),
             config=config,
             key_mapping=None if saved else KEY_MAPPING,  # saved ones carry our names
             dtype=dtype,
@@ -144,30 +142,3 @@ def load_network(
         bos_token_id=1, eos_token_id=config.eos, pad_token_id=config.eos, do_sample=False
     )
     return network.eval()
-
-
-def _mapped_tensors(folder: Path) -> dict[str, torch.Tensor]:
-    """All tensors of a checked checkpoint, mapped from their files, not read into memory.
-
-    transformers would find the files itself, but stumbles over an index without "metadata".
-    """
-    found: dict[str, torch.Tensor] = {}
-    for file in weight_files(folder):
-        if file.suffix == ".safetensors":
-            found |= load_file(file)
-        else:
-            found |= torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
-    return found
-
-
-def _check_widths(config: XComposer2Config) -> None:
-    """
-    Raises:
-        EngineError: a quantized linear would compute wrongly on a CPU.
-    """
-    odd = [width for width in (config.hidden_size, config.intermediate_size) if width % BNB_WIDTH]
-    if odd:
-        raise EngineError(
-            f"This checkpoint's layers of width {odd[0]} can't be quantized on a CPU (not a multiple of {BNB_WIDTH}); "
-            "use --quantization none."
-        )
