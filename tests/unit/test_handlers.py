@@ -14,10 +14,10 @@ import pytest
 
 from sgv_demo.captions_in import parse_captions, seconds
 from sgv_demo.errors import EngineError, StoreError
+from sgv_demo.events import Analysis
 from sgv_demo.exports import to_json, to_srt, to_vtt
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
-from sgv_demo.types import Analysis
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.enginepanel import EngineHandlers
@@ -145,7 +145,7 @@ class TestVideo:
         cards = {key for update in updates for key in update.get("feed", {}).get("lists", {}).get("cards", {})}
         assert cards == {"0", "1", "2"}
         last = updates[-1]
-        assert last["downloads"].count("download=") == 4
+        assert last["downloads"].count("download=") == 7
         assert len(last["player"]["subtitles"]) == 3
         assert "A summary of 3 captions" in last["summary"]
 
