@@ -10,18 +10,10 @@ from pathlib import Path
 
 from sgv_demo.engines import Answerer, Scene
 from sgv_demo.errors import SettingsError
+from sgv_demo.events import Analysis, Event, Opened, Working
 from sgv_demo.settings import Settings
 from sgv_demo.store import content_hash
-from sgv_demo.types import (
-    Analysis,
-    AnalysisOptions,
-    EngineInfo,
-    Event,
-    Frame,
-    Opened,
-    SamplingOptions,
-    Working,
-)
+from sgv_demo.types import AnalysisOptions, EngineInfo, Frame, SamplingOptions
 from sgv_demo.video.compose import published_indices
 from sgv_demo.video.reader import VideoReader, open_video
 from sgv_demo.watch import Step, watch

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal, TypeAlias
 
-from sgv_demo.types import Analysis, Caption
+from sgv_demo.events import Analysis
+from sgv_demo.types import Caption
 
 _WORDS = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])\s*|\s+")
 _MOST_WORDS = 1500

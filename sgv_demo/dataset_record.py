@@ -17,8 +17,9 @@ from sgv_demo import record as analysis_record
 from sgv_demo import review as reviews
 from sgv_demo.dataset import WHOLE, Entry, entry_from_record
 from sgv_demo.errors import DatasetError, StoreError
+from sgv_demo.events import Analysis
 from sgv_demo.review import NONE, Review
-from sgv_demo.types import Analysis, AnalysisOptions, Caption, EngineInfo, VideoInfo
+from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, VideoInfo
 
 FIELD = "sgv_demo"
 ANNOTATED = EngineInfo("dataset", "The dataset's own captions")

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from sgv_demo.events import Analysis
 from sgv_demo.record import to_record
-from sgv_demo.types import Analysis, Caption, Evidence
+from sgv_demo.types import Caption, Evidence
 
 
 def to_json(analysis: Analysis) -> str:

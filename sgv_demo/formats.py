@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from sgv_demo import dataset_record, exports
 from sgv_demo import review as reviews
+from sgv_demo.events import Analysis
 from sgv_demo.record import to_record
 from sgv_demo.report import to_html
 from sgv_demo.review import NONE, Review
 from sgv_demo.spreadsheet import to_csv
 from sgv_demo.thumbnails import Pictures
-from sgv_demo.types import Analysis
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,25 +16,19 @@ from pathlib import Path
 
 from sgv_demo.engines import Captioner
 from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.events import Captioned, Event, Failed, Finished, Noted, Opened, Summarized
 from sgv_demo.settings import Settings
 from sgv_demo.steps import attempt, summarize, trace_mark
 from sgv_demo.store import Session, Store, content_hash, key_of
 from sgv_demo.types import (
     AnalysisOptions,
     Caption,
-    Captioned,
     EngineInfo,
-    Event,
     Evidence,
-    Failed,
     Failure,
-    Finished,
     Generation,
     Keyframe,
-    Noted,
-    Opened,
     SamplingOptions,
-    Summarized,
     Trace,
 )
 from sgv_demo.watch import Step, watch

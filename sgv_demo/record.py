@@ -12,25 +12,27 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from sgv_demo.errors import StoreError
-from sgv_demo.types import (
+from sgv_demo.events import (
     Analysis,
-    AnalysisOptions,
-    Caption,
     Captioned,
-    EngineInfo,
     Event,
-    Evidence,
     Failed,
-    Failure,
     Finished,
     Kept,
-    KeyframeMark,
     Measured,
     Noted,
     Opened,
-    Sample,
     Sampled,
     Summarized,
+)
+from sgv_demo.types import (
+    AnalysisOptions,
+    Caption,
+    EngineInfo,
+    Evidence,
+    Failure,
+    KeyframeMark,
+    Sample,
     TraceMark,
     VideoInfo,
 )

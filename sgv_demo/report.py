@@ -11,10 +11,11 @@ from html import escape
 from pathlib import Path
 
 from sgv_demo.compare import differences
+from sgv_demo.events import Analysis
 from sgv_demo.exports import clock, evidence_phrases
 from sgv_demo.review import NONE, RATINGS, Review, Verdict, questions_about, tally
 from sgv_demo.thumbnails import Pictures
-from sgv_demo.types import Analysis, Caption, KeyframeMark, TraceMark
+from sgv_demo.types import Caption, KeyframeMark, TraceMark
 
 _STYLE = Path(__file__).resolve().parents[1] / "assets" / "report.css"
 _STRIP = 12

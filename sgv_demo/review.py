@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from sgv_demo.types import Analysis, Caption, Evidence
+from sgv_demo.events import Analysis
+from sgv_demo.types import Caption, Evidence
 
 Rating: TypeAlias = Literal["accurate", "missing something", "made up", "wrong order"]
 RATINGS: tuple[Rating, ...] = get_args(Rating)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
+from sgv_demo.events import Analysis
 from sgv_demo.exports import evidence_phrases
 from sgv_demo.review import NONE, Review, questions_about
-from sgv_demo.types import Analysis
 
 COLUMNS = (
     "caption", "start_s", "end_s", "text", "text_before_edit", "rating", "flagged", "note", "camera", "measured",

@@ -9,21 +9,8 @@ from typing import Literal
 
 from sgv_demo.engines import Answerer, Captioner, Scene
 from sgv_demo.errors import SettingsError, SgvError
-from sgv_demo.types import (
-    Caption,
-    Delta,
-    Event,
-    Failed,
-    Failure,
-    Generation,
-    GenerationOptions,
-    Noted,
-    Summarized,
-    Trace,
-    TraceMark,
-    Turn,
-    Working,
-)
+from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
+from sgv_demo.types import Caption, Failure, Generation, GenerationOptions, Trace, TraceMark, Turn
 
 log = logging.getLogger(__name__)
 

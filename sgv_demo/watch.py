@@ -16,23 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgv_demo.errors import SettingsError, StoreError
+from sgv_demo.events import Event, Kept, Measured, Noted, Opened, Sampled, Working
 from sgv_demo.settings import Settings
 from sgv_demo.store import Session
-from sgv_demo.types import (
-    Event,
-    Evidence,
-    Frame,
-    Kept,
-    Keyframe,
-    Measured,
-    Noted,
-    Opened,
-    Sample,
-    Sampled,
-    SamplingOptions,
-    VideoInfo,
-    Working,
-)
+from sgv_demo.types import Evidence, Frame, Keyframe, Sample, SamplingOptions, VideoInfo
 from sgv_demo.video.indices import captioner_indices
 from sgv_demo.video.keyframes import Decision, KeyframeSelector, limit
 from sgv_demo.video.measure import GapMeter, is_blank, look

@@ -11,9 +11,10 @@ from sgv_demo.cli.output import loading, print_generation
 from sgv_demo.engines import Scene
 from sgv_demo.engines.registry import load_answerer
 from sgv_demo.errors import EngineError, SgvError
+from sgv_demo.events import Noted, Working
 from sgv_demo.settings import Settings
 from sgv_demo.steps import ask
-from sgv_demo.types import GenerationOptions, Noted, SamplingOptions, Trace, Turn, Working
+from sgv_demo.types import GenerationOptions, SamplingOptions, Trace, Turn
 
 HELP = "/retry asks the last question again, /undo takes the last turn back, /clear starts over, /quit ends."
 

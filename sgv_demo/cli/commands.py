@@ -10,9 +10,10 @@ from pathlib import Path
 
 from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, write_json
 from sgv_demo.errors import VideoError
+from sgv_demo.events import Analysis, Kept
 from sgv_demo.settings import Settings
 from sgv_demo.thumbnails import Pictures
-from sgv_demo.types import Analysis, AnalysisOptions, GenerationOptions, Kept, SamplingOptions
+from sgv_demo.types import AnalysisOptions, GenerationOptions, SamplingOptions
 
 LARGEST_PNG = 4096
 """Pixels: `frames` scales longer sides down unless asked not to; a PNG of 8192 x 8192 takes ten seconds to write."""

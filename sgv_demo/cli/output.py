@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from sgv_demo.errors import EngineError
-from sgv_demo.exports import clock, evidence_phrases
-from sgv_demo.types import (
+from sgv_demo.events import (
     Analysis,
     Captioned,
     Delta,
     Event,
     Failed,
-    Generation,
     Kept,
     Measured,
     Noted,
     Opened,
     Sampled,
     Summarized,
-    Trace,
     Working,
 )
+from sgv_demo.exports import clock, evidence_phrases
+from sgv_demo.types import Generation, Trace
 
 
 def printable(text: str) -> str:

@@ -18,19 +18,9 @@ from sgv_demo import pipeline, steps
 from sgv_demo.captions_in import parse_captions
 from sgv_demo.engines import Scene
 from sgv_demo.errors import SgvError
+from sgv_demo.events import Analysis, Delta, Failed, Summarized
 from sgv_demo.record import to_record
-from sgv_demo.types import (
-    Analysis,
-    AnalysisOptions,
-    Delta,
-    EngineInfo,
-    Failed,
-    GenerationOptions,
-    SamplingOptions,
-    Summarized,
-    Trace,
-    Turn,
-)
+from sgv_demo.types import AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.handlers import UNFORESEEN

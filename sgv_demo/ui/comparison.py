@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sgv_demo.compare import Piece, Row, align, differences, likeness, what_differs
+from sgv_demo.events import Analysis
 from sgv_demo.review import Review
-from sgv_demo.types import Analysis, Caption, KeyframeMark
+from sgv_demo.types import Caption, KeyframeMark
 from sgv_demo.ui.render import PictureUrl, esc, hint, span
 
 _MOST_ROWS = 2000

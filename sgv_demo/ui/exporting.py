@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sgv_demo.events import Analysis
 from sgv_demo.formats import FORMATS
 from sgv_demo.review import NONE, Review
 from sgv_demo.thumbnails import stored
-from sgv_demo.types import Analysis
 
 _PICTURES = 400
 """Most pictures in a report: a visitor waits for it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from sgv_demo.types import Captioned, Event, Kept
+from sgv_demo.events import Captioned, Event, Kept
 from sgv_demo.ui.render import PictureUrl, card, key_figure
 from sgv_demo.ui.visit import Visit
 

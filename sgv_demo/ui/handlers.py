@@ -13,7 +13,7 @@ import gradio as gr
 
 from sgv_demo import pipeline
 from sgv_demo.errors import SgvError, StoreError
-from sgv_demo.types import Analysis, Event, Sampled
+from sgv_demo.events import Analysis, Event, Sampled
 from sgv_demo.ui import chat, exporting, feed, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk

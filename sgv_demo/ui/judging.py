@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sgv_demo.events import Analysis
 from sgv_demo.review import RATINGS, Review, Tally, questions_about, tally
-from sgv_demo.types import Analysis
 from sgv_demo.ui.render import esc, file_url
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sgv_demo.events import Analysis
 from sgv_demo.exports import clock
-from sgv_demo.types import Analysis
 from sgv_demo.ui.render import esc, span
 
 _MOST_SPANS = 600

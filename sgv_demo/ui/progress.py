@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sgv_demo.events import Analysis
 from sgv_demo.exports import clock
-from sgv_demo.types import Analysis
 from sgv_demo.ui.render import esc, length, trouble
 from sgv_demo.ui.visit import Visit
 

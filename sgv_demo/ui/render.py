@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sgv_demo.events import Analysis, Delta
 from sgv_demo.exports import clock, cues, evidence_phrases
 from sgv_demo.settings import Settings
-from sgv_demo.types import Analysis, Caption, Delta, Evidence, KeyframeMark, TraceMark, VideoInfo
+from sgv_demo.types import Caption, Evidence, KeyframeMark, TraceMark, VideoInfo
 
 PictureUrl = Callable[[str | None], str]
 """From a file name inside the result's folder to an address, or "" when there is no such picture."""

@@ -18,9 +18,9 @@ import gradio as gr
 
 from sgv_demo import review as reviews
 from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.events import Analysis, Captioned, Event, Kept
 from sgv_demo.exports import clock
 from sgv_demo.review import NONE, Review
-from sgv_demo.types import Analysis, Captioned, Event, Kept
 from sgv_demo.ui import comparison, exporting, feed, judging, render
 from sgv_demo.ui.controls import THRESHOLDS
 from sgv_demo.ui.desk import Desk

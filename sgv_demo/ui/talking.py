@@ -14,16 +14,9 @@ from PIL import Image
 from sgv_demo import asking, steps
 from sgv_demo.engines import Scene
 from sgv_demo.errors import SgvError
+from sgv_demo.events import Analysis, Working
 from sgv_demo.exports import clock
-from sgv_demo.types import (
-    Analysis,
-    EngineInfo,
-    GenerationOptions,
-    SamplingOptions,
-    Trace,
-    Turn,
-    Working,
-)
+from sgv_demo.types import EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
 from sgv_demo.ui import chat, feed
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.handlers import UNFORESEEN, Changed, Updates

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sgv_demo.events import Analysis
 from sgv_demo.exports import clock
-from sgv_demo.types import Analysis, Sample, VideoInfo
+from sgv_demo.types import Sample, VideoInfo
 from sgv_demo.ui.lanes import lanes
 from sgv_demo.ui.render import esc
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sgv_demo.types import Analysis, TraceMark, Turn, VideoInfo
+from sgv_demo.events import Analysis
+from sgv_demo.types import TraceMark, Turn, VideoInfo
 
 Phase: TypeAlias = Literal["empty", "unusable", "ready", "waiting", "running", "stopped", "failed", "done"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from sgv_demo import steps
 from sgv_demo.captions_in import MOST_CHARACTERS, parse_captions
 from sgv_demo.errors import SgvError, StoreError
-from sgv_demo.types import Delta, EngineInfo, Event, Failed, GenerationOptions, Noted, Summarized, Working
+from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
+from sgv_demo.types import EngineInfo, GenerationOptions
 from sgv_demo.ui import render
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.handlers import UNFORESEEN, Updates

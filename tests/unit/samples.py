@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sgv_demo.events import Analysis
 from sgv_demo.types import (
-    Analysis,
     AnalysisOptions,
     CameraMove,
     Caption,

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from sgv_demo.types import (
-    Analysis,
-    AnalysisOptions,
-    Caption,
-    Captioned,
-    Delta,
-    Event,
-    Failed,
-    Failure,
-    Finished,
-    Noted,
-    Summarized,
-    Working,
-)
+from sgv_demo.events import Analysis, Captioned, Delta, Event, Failed, Finished, Noted, Summarized, Working
+from sgv_demo.types import AnalysisOptions, Caption, Failure
 from tests.unit.samples import ENGINE
 
 

@@ -13,9 +13,10 @@ from sgv_demo.asking import prepare_scene
 from sgv_demo.engines import Scene
 from sgv_demo.engines.measured import MeasuredAnswerer
 from sgv_demo.errors import SettingsError
+from sgv_demo.events import Analysis, Event
 from sgv_demo.pipeline import find_keyframes
 from sgv_demo.settings import Settings
-from sgv_demo.types import Analysis, AnalysisOptions, Event, SamplingOptions
+from sgv_demo.types import AnalysisOptions, SamplingOptions
 from sgv_demo.video.compose import published_indices
 from tests.scripted import Script, ScriptedAnswerer
 from tests.unit.samples import ENGINE

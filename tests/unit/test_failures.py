@@ -13,10 +13,11 @@ from huggingface_hub import constants
 
 from sgv_demo.engines import hub, loading, registry, remote, smol_checkpoint, smolvlm, surroundings
 from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.events import Captioned, Failed, Finished
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
-from sgv_demo.types import AnalysisOptions, Captioned, Failed, Finished, SamplingOptions
+from sgv_demo.types import AnalysisOptions, SamplingOptions
 from tests import tiny_smolvlm
 from tests.fault_server import serving
 from tests.hub_server import Hub, serving_hub

@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 
 from sgv_demo.errors import StoreError
-from sgv_demo.record import event_from_line, event_to_line, from_record, parse, to_record
-from sgv_demo.types import (
+from sgv_demo.events import (
     Captioned,
     Delta,
     Event,
     Failed,
-    Failure,
     Finished,
     Kept,
     Measured,
@@ -25,6 +23,8 @@ from sgv_demo.types import (
     Summarized,
     Working,
 )
+from sgv_demo.record import event_from_line, event_to_line, from_record, parse, to_record
+from sgv_demo.types import Failure
 from tests.unit.samples import EVIDENCE, analysis
 
 

@@ -9,26 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from sgv_demo.events import Analysis, Captioned, Delta, Failed, Finished, Kept, Measured, Opened, Sampled, Summarized
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
-    Analysis,
     AnalysisOptions,
     Caption,
-    Captioned,
-    Delta,
     EngineInfo,
     Evidence,
-    Failed,
     Failure,
-    Finished,
-    Kept,
     KeyframeMark,
-    Measured,
-    Opened,
     Sample,
-    Sampled,
     SamplingOptions,
-    Summarized,
     TraceMark,
     Turn,
     VideoInfo,

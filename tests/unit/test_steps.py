@@ -9,19 +9,9 @@ import pytest
 
 from sgv_demo.engines import Scene
 from sgv_demo.errors import SettingsError
+from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
 from sgv_demo.steps import ask, drain, recaption, summarize
-from sgv_demo.types import (
-    Caption,
-    Delta,
-    Event,
-    Failed,
-    Generation,
-    GenerationOptions,
-    Noted,
-    Summarized,
-    Trace,
-    Working,
-)
+from sgv_demo.types import Caption, Generation, GenerationOptions, Trace
 from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner, words
 from tests.unit.samples import analysis
 

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from sgv_demo.errors import StoreError
+from sgv_demo.events import Captioned, Finished, Noted
 from sgv_demo.store import Store, content_hash, key_of
-from sgv_demo.types import AnalysisOptions, Captioned, Finished, Noted, SamplingOptions
+from sgv_demo.types import AnalysisOptions, SamplingOptions
 from tests.unit.samples import ENGINE, analysis
 
 KEY = "a" * 40

@@ -17,22 +17,11 @@ from gradio.context import LocalContext
 from sgv_demo import zerogpu
 from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.events import Captioned, Failed, Finished, Summarized
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
-from sgv_demo.types import (
-    AnalysisOptions,
-    Captioned,
-    Failed,
-    Finished,
-    Frame,
-    Generation,
-    GenerationOptions,
-    Keyframe,
-    SamplingOptions,
-    Summarized,
-    Trace,
-)
+from sgv_demo.types import AnalysisOptions, Frame, Generation, GenerationOptions, Keyframe, SamplingOptions, Trace
 from sgv_demo.zerogpu import Pace, answerer_in_slots, captioner_in_slots, quota_left, slot_seconds
 from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 from tests.unit.test_remote import run, scene
