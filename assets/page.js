@@ -237,14 +237,23 @@ window.sgv = (() => {
       String(!!document.querySelector(`#${b.dataset.panel}.open`))));
   }
 
+  // The rooms' own tabs are hidden; their buttons show which is open, whoever opened it.
+  function rooms() {
+    document.querySelectorAll("[data-open]").forEach((b) => b.setAttribute("aria-pressed",
+      document.getElementById(`${b.dataset.open}-button`)?.getAttribute("aria-selected") ?? "false"));
+  }
+
+  new MutationObserver(rooms).observe(document, { subtree: true, attributeFilter: ["aria-selected"] });
+
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc]");
+    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open]");
     if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel]")) panel("", false);
     if (!target) return;
     const data = target.dataset;
     if ("seek" in data) seek(Number(data.seek));
     else if ("copy" in data) copy(target);
     else if ("panel" in data) panel(data.panel);
+    else if ("open" in data) document.getElementById(`${data.open}-button`)?.click();
     else if ("cc" in data) subtitles(target);
     else if ("theme" in data) theme(!document.body.classList.contains("dark"));
   });
@@ -264,7 +273,7 @@ window.sgv = (() => {
       if (field?.offsetParent) { field.focus(); event.preventDefault(); }
     }
   });
-  document.addEventListener("DOMContentLoaded", () => {
+  function remembered() {
     let wanted = null;
     try { wanted = localStorage.getItem("sgv-theme"); } catch { /* private mode */ }
     if (wanted && !new URLSearchParams(location.search).has("__theme")) {
@@ -272,7 +281,9 @@ window.sgv = (() => {
       set();
       setTimeout(set, 400);
     }
-  });
+  }
+  // Gradio may add this script before or after the document is complete.
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", remembered); else remembered();
 
   function acts(element, act) {
     element.addEventListener("click", (event) => {

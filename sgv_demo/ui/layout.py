@@ -74,20 +74,19 @@ def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
         with gr.Column(elem_id="left", scale=9, min_width=320):
             room |= room_wiring.replay()
             parts |= _left(desk)
-        with (
-            gr.Column(elem_id="right", scale=11, min_width=320),
-            gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"],
-        ):
-            with gr.Tab("1 Video", id="video"):
-                parts |= video.build(desk.captioners.names()[0] != "measured")
-            with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
-                room |= room_wiring.bar()
-                parts |= captions.build()
-            with gr.Tab("3 Summary", id="summary"):
-                parts |= summary.build()
-            with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
-                parts |= ask.build(desk.answerers.names()[0] != "measured")
-            room |= room_wiring.tabs(desk)
+        with gr.Column(elem_id="right", scale=11, min_width=320):
+            gr.HTML(masthead.rooms(), elem_id="rooms")
+            with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"]:
+                with gr.Tab("1 Video", id="video"):
+                    parts |= video.build(desk.captioners.names()[0] != "measured")
+                with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
+                    room |= room_wiring.bar()
+                    parts |= captions.build()
+                with gr.Tab("3 Summary", id="summary"):
+                    parts |= summary.build()
+                with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
+                    parts |= ask.build(desk.answerers.names()[0] != "measured")
+                room |= room_wiring.tabs(desk)
     return parts
 
 

@@ -40,6 +40,15 @@ def header(title: str, engine: EngineInfo) -> str:
     )
 
 
+def rooms() -> str:
+    """Buttons that open what stands beside the four steps: the comparison and the dataset."""
+    return (
+        '<nav class="rooms" aria-label="Inspection">'
+        '<button data-open="compare-room" aria-pressed="false">Compare</button>'
+        '<button data-open="dataset-room" aria-pressed="false">Dataset</button></nav>'
+    )
+
+
 def about(settings: Settings) -> str:
     """What this is, the models and their licences, what is stored where and how long."""
     return (

@@ -147,6 +147,13 @@ class Visitor:
         expect(tab).to_have_attribute("aria-selected", "true")
         return self
 
+    def room(self, name: str) -> Visitor:
+        """Opens "Compare" or "Dataset"."""
+        button = self.page.get_by_role("navigation", name="Inspection").get_by_role("button", name=name)
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        return self
+
     def button(self, name: str) -> Locator:
         return self.page.locator(f"#{name}")
 

@@ -16,7 +16,7 @@ HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>
 def test_first_look(visitor: Visitor) -> None:
     page = visitor.page
     names = [tab.inner_text() for tab in page.get_by_role("tab").all()]
-    assert names == ["1 Video", "2 Captions", "3 Summary", "4 Ask", "5 Compare", "6 Dataset"]
+    assert names == ["1 Video", "2 Captions", "3 Summary", "4 Ask"]
     expect(page.locator("#status")).to_contain_text("Scripted, for tests")
     expect(page.locator("#status")).to_contain_text("up to 2 h and 2 GB")
     expect(page.locator("#examples")).to_contain_text("Drop a video above")
@@ -227,3 +227,16 @@ def test_engine_panel_loads_and_unloads(visitor: Visitor) -> None:
     visitor.page.get_by_role("button", name="Load now").click()
     expect(visitor.page.locator("#engine-state")).to_contain_text("Loaded · CPU")
     visitor.picture("engines")
+
+
+def test_the_chosen_theme_survives_a_reload(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate("document.body.classList.contains('dark')")
+    page.goto(page.url.split("?")[0])
+    page.wait_for_selector("[role=tab]")
+    page.wait_for_function(f"document.body.classList.contains('dark') === {'true' if dark else 'false'}")
+    page.get_by_role("button", name="Light or dark").click()
+    page.reload()
+    page.wait_for_selector("[role=tab]")
+    page.wait_for_function(f"document.body.classList.contains('dark') === {'false' if dark else 'true'}")

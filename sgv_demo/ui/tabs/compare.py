@@ -1,4 +1,4 @@
-"""Tab 5: two results side by side."""
+"""The comparison: two results side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tab 6: a file of annotations, searched and read."""
+"""The dataset: a file of annotations, searched and read."""
 
 from __future__ import annotations
 
