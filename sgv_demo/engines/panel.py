@@ -94,7 +94,7 @@ def settings_for(row: EngineRow, settings: Settings) -> Settings:
 def _plain(name: str, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
     label, about = ABOUT[name]
     there = name == "measured" or bool(settings.base_url)
-    state, detail = _state(name, loaded, "available" if there else "failed", "" if there else "Give --base-url.")
+    state, detail = state_of(name, loaded, "available" if there else "failed", "" if there else "Give --base-url.")
     return EngineRow(
         key=name,
         engine=name,
@@ -123,7 +123,7 @@ def _row(model: Model, settings: Settings, loaded: Loaded, found: Facts) -> Engi
     detail = f"{gigabytes(missing)} to download" if missing else ""
     if there and size + MARGIN > there:
         still, detail = "too large", f"needs {gigabytes(size)}, {gigabytes(there)} are free"
-    state, detail = _state(key, loaded, still, detail)
+    state, detail = state_of(key, loaded, still, detail)
     return EngineRow(
         key=key,
         engine=model.engine,
@@ -153,7 +153,8 @@ def _place(found: Facts) -> tuple[str, int, str]:
     return "cpu", found.ram_free, "memory"
 
 
-def _state(key: str, loaded: Loaded, otherwise: State, detail: str) -> tuple[State, str]:
+def state_of(key: str, loaded: Loaded, otherwise: State, detail: str) -> tuple[State, str]:
+    """(state, detail) of a row: what goes on with it, else what is given."""
     if key in loaded.stages:
         text, share = loaded.stages[key]
         doing: State = "downloading" if text.startswith("Downloading") else "loading"

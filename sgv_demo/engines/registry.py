@@ -234,7 +234,7 @@ def _small(model: str, settings: Settings, progress: Progress | None) -> Any:
     model = model or SMOL_500M.hub_id
     key = (model, settings.dtype)
     engine = _SMALL.get(key)
-    if engine is None:
+    if engine is None or not engine.loaded:
         engine = measured_load(
             lambda: smolvlm.load(model, dtype=settings.dtype, timeout=settings.hub_timeout, progress=progress)
         )

@@ -149,6 +149,11 @@ class SmolVLM:
         pictures = [(frame.time, frame.image) for frame in scene.frames]
         return self._say(question, pictures, options, scene.video.duration, history)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it still has its weights."""
+        return self._network is not None
+
     def unload(self) -> None:
         """Frees the weights. Later calls raise `EngineError`."""
         with self._lock:

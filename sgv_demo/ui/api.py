@@ -14,11 +14,11 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo import pipeline, steps
+from sgv_demo import pipeline, steps, zerogpu
 from sgv_demo.captions_in import parse_captions
-from sgv_demo.engines import Scene
+from sgv_demo.engines import Captioner, Scene
 from sgv_demo.errors import SgvError
-from sgv_demo.events import Analysis, Delta, Failed, Summarized
+from sgv_demo.events import Analysis, Delta, Event, Failed, Summarized
 from sgv_demo.record import to_record
 from sgv_demo.types import AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
 from sgv_demo.ui.controls import Controls
@@ -27,6 +27,8 @@ from sgv_demo.ui.handlers import UNFORESEEN
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.talking import AskControls, answering
 from sgv_demo.ui.writing import recaption_events
+from sgv_demo.video.reader import open_video
+from sgv_demo.watch import expected_samples
 
 log = logging.getLogger(__name__)
 
@@ -126,11 +128,18 @@ class Endpoints:
         sampling = _sampling(every, threshold, start, end, maximum, keep_all)
         options = pipeline.fitted(AnalysisOptions(sampling, controls.mode, controls.generation), captioner.info)
         analysis = Analysis(captioner.info, options)
-        events = pipeline.analyze(_path(video), captioner, options, self.desk.settings, store=self.desk.store)
-        for batch in batches(events, seconds=0.25):
+        for batch in batches(self._analysis(_path(video), captioner, options), seconds=0.25):
             for event in batch:
                 analysis = analysis.apply(event)
             yield to_record(analysis)
+
+    def _analysis(self, path: Path, captioner: Captioner, options: AnalysisOptions) -> Iterator[Event]:
+        settings, most = self.desk.settings, 1
+        if settings.zero_gpu:  # elsewhere nobody counts the steps
+            with open_video(path, settings) as reader:
+                most = expected_samples(reader.info, options.sampling) + 1
+        with zerogpu.captioner_in_slots(captioner, settings, most) as slotted:
+            yield from pipeline.analyze(path, slotted, options, settings, store=self.desk.store)
 
     def summarize(self, captions: str, engine: str) -> Iterator[dict[str, Any]]:
         """Sums up captions given as text: this program's JSON, WebVTT, SRT, or one caption a line; streams.
@@ -138,8 +147,10 @@ class Endpoints:
         Result: {"summary", "engine"}.
         """
         captioner = self.desk.captioner(engine)
-        events = steps.summarize(parse_captions(captions), captioner, GenerationOptions())
-        yield from self._texts(events, "summary", captioner.info)
+        marks = parse_captions(captions)
+        with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
+            events = steps.summarize(marks, slotted, GenerationOptions())
+            yield from self._texts(events, "summary", captioner.info)
 
     def recaption(self, prompt: str, engine: str) -> Iterator[dict[str, Any]]:
         """Turns a short generation prompt into a detailed caption; streams.
@@ -147,7 +158,8 @@ class Endpoints:
         Result: {"text", "engine"}.
         """
         captioner = self.desk.captioner(engine)
-        yield from self._texts(recaption_events(captioner, prompt), "text", captioner.info)
+        with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
+            yield from self._texts(recaption_events(slotted, prompt), "text", captioner.info)
 
     def _texts(self, events: Iterator[Any], field: str, info: EngineInfo) -> Iterator[dict[str, Any]]:
         text = ""

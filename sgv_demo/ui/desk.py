@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.errors import EngineError
+from sgv_demo.engines.catalog import gigabytes
+from sgv_demo.errors import EngineError, SgvError
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
 from sgv_demo.types import EngineInfo
@@ -34,14 +35,21 @@ class Choice:
     load_answerer: Callable[[Report], Answerer] | None = None
     info: EngineInfo | None = None
     """Known before loading, for the status line."""
+    row: str = ""
+    """Key of its row on the engine panel; empty: it gets one of its own."""
+    missing: Callable[[], int] | None = None
+    """Bytes to fetch first, for an engine that is fetched only when its Load button asks for it."""
 
 
 class Shelf:
     """The engines of one role: loaded when first used, kept until unloaded."""
 
-    def __init__(self, loaders: dict[str, Callable[[Report], object]]) -> None:
-        self._loaders = loaders
+    def __init__(
+        self, loaders: dict[str, Callable[[Report], object]], missing: Mapping[str, Callable[[], int]] | None = None
+    ) -> None:
+        self._loaders, self._missing = loaders, missing or {}
         self._loaded: dict[str, object] = {}
+        self._failures: dict[str, str] = {}
         self._stages: dict[str, tuple[str, float | None]] = {}
         self._lock = threading.Lock()
 
@@ -49,24 +57,42 @@ class Shelf:
         """Engines that fill this role."""
         return tuple(self._loaders)
 
-    def get(self, name: str) -> object:
+    def get(self, name: str, *, fetch: bool = False) -> object:
         """The engine, loaded now if need be; a second visitor waits for the first one's loading.
 
+        Args:
+            fetch: someone asked for this engine, so that it may be downloaded.
+
         Raises:
-            EngineError: there is no such engine, or it can't be loaded.
+            EngineError: there is no such engine, it can't be loaded, or it must be asked for first.
         """
         if name not in self._loaders:
             raise EngineError(f"There is no engine {name!r} here; choose one of {', '.join(self._loaders)}.")
         with self._lock:
             if name not in self._loaded:
-                try:
-                    self._stages[name] = ("Loading", None)
-                    self._loaded[name] = self._loaders[name](
-                        lambda text, part: self._stages.update({name: (text, part)})
-                    )
-                finally:
-                    self._stages.pop(name, None)
+                if not fetch:
+                    self._check_is_here(name)
+                self._loaded[name] = self._load(name)
             return self._loaded[name]
+
+    def _check_is_here(self, name: str) -> None:
+        size = self._missing[name]() if name in self._missing else 0
+        if size:
+            raise EngineError(
+                f"This engine isn't here yet ({gigabytes(size)} to download); press Load now in the engine panel."
+            )
+
+    def _load(self, name: str) -> object:
+        try:
+            self._stages[name] = ("Loading", None)
+            engine = self._loaders[name](lambda text, part: self._stages.update({name: (text, part)}))
+        except SgvError as error:
+            self._failures[name] = str(error)
+            raise
+        finally:
+            self._stages.pop(name, None)
+        self._failures.pop(name, None)
+        return engine
 
     def stage(self, name: str) -> tuple[str, float | None] | None:
         """What loading is at, or None when nothing is being loaded."""
@@ -76,14 +102,18 @@ class Shelf:
         """The engine if it is in memory."""
         return self._loaded.get(name)
 
-    def unload(self, name: str) -> bool:
-        """Lets go of the engine; True when there was one. Runs that hold it finish with it."""
+    def failure(self, name: str) -> str:
+        """Why the last attempt to load it failed; empty: it didn't."""
+        return self._failures.get(name, "")
+
+    def holds(self, engine: object) -> bool:
+        """Whether that very engine is loaded here, under whatever name."""
+        return any(kept is engine for kept in tuple(self._loaded.values()))
+
+    def drop(self, name: str) -> object | None:
+        """Lets go of the engine and returns it; its memory is freed by its own `unload`."""
         with self._lock:
-            engine = self._loaded.pop(name, None)
-        close = getattr(engine, "close", None)
-        if close is not None:
-            close()
-        return engine is not None
+            return self._loaded.pop(name, None)
 
 
 class Desk:
@@ -95,24 +125,33 @@ class Desk:
         if not choices:
             raise EngineError("No engine is available; install the requirements again.")
         self.settings, self.choices, self.store, self.examples = settings, tuple(choices), store, tuple(examples)
-        self.captioners = Shelf({c.name: c.load_captioner for c in choices if c.load_captioner})
-        self.answerers = Shelf({c.name: c.load_answerer for c in choices if c.load_answerer})
+        missing = {c.name: c.missing for c in choices if c.missing}
+        self.captioners = Shelf({c.name: c.load_captioner for c in choices if c.load_captioner}, missing)
+        self.answerers = Shelf({c.name: c.load_answerer for c in choices if c.load_answerer}, missing)
 
     def choice(self, name: str) -> Choice:
         """The choice with this name, else the first one."""
         return next((c for c in self.choices if c.name == name), self.choices[0])
 
-    def captioner(self, name: str) -> Captioner:
-        """Raises EngineError when it can't be loaded."""
-        engine = self.captioners.get(name)
+    def captioner(self, name: str, *, fetch: bool = False) -> Captioner:
+        """Raises EngineError when it can't be loaded; see `Shelf.get`."""
+        engine = self.captioners.get(name, fetch=fetch)
         assert isinstance(engine, Captioner)
         return engine
 
-    def answerer(self, name: str) -> Answerer:
-        """Raises EngineError when it can't be loaded."""
-        engine = self.answerers.get(name)
+    def answerer(self, name: str, *, fetch: bool = False) -> Answerer:
+        """Raises EngineError when it can't be loaded; see `Shelf.get`."""
+        engine = self.answerers.get(name, fetch=fetch)
         assert isinstance(engine, Answerer)
         return engine
+
+    def unload(self, captioner: str, answerer: str) -> None:
+        """Frees the memory of a captioner and an answerer; a network that the other role still uses stays."""
+        dropped = (self.captioners.drop(captioner), self.answerers.drop(answerer))
+        for engine in {id(e): e for e in dropped if e is not None}.values():
+            unload = getattr(engine, "unload", None)
+            if unload is not None and not (self.captioners.holds(engine) or self.answerers.holds(engine)):
+                unload()
 
     def info(self, name: str) -> EngineInfo:
         """Facts of a captioner: its own when loaded, else what is known before."""

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
-from sgv_demo import pipeline
+from sgv_demo import pipeline, zerogpu
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Analysis, Event, Sampled
+from sgv_demo.types import VideoInfo
 from sgv_demo.ui import chat, exporting, feed, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk
@@ -155,11 +156,11 @@ class VideoHandlers:
 
     def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
         """The run itself; closing it stops everything."""
-        if visit.path is None or visit.phase != "waiting":
+        if visit.path is None or visit.video is None or visit.phase != "waiting":
             return
         token, changed = visit.token, Changed()
         token.started.set()
-        source = _Source(self.desk, visit.path, controls)
+        source = _Source(self.desk, visit.path, visit.video, controls)
         visit = replace(visit, phase="running", started=time.monotonic())
         drawn = 0.0
         try:
@@ -253,8 +254,8 @@ class VideoHandlers:
 class _Source:
     """The events of one run: its empty state first, then what the pipeline yields."""
 
-    def __init__(self, desk: Desk, path: Path, controls: Controls) -> None:
-        self.desk, self.path, self.controls = desk, path, controls
+    def __init__(self, desk: Desk, path: Path, video: VideoInfo, controls: Controls) -> None:
+        self.desk, self.path, self.video, self.controls = desk, path, video, controls
 
     def events(self) -> Generator[Analysis | Event, None, None]:
         """Loads the engine when that is needed, then runs."""
@@ -263,7 +264,9 @@ class _Source:
         options = pipeline.fitted(self.controls.options(), captioner.info)
         key = pipeline.result_key(path, captioner.info, options, desk.settings)
         yield Analysis(captioner.info, options, key=key)
-        yield from pipeline.analyze(path, captioner, options, desk.settings, store=desk.store)
+        steps = expected_samples(self.video, options.sampling) + 1
+        with zerogpu.captioner_in_slots(captioner, desk.settings, steps) as slotted:
+            yield from pipeline.analyze(path, slotted, options, desk.settings, store=desk.store)
 
 
 def _folded(visit: Visit, batch: list[Analysis | Event]) -> Visit:

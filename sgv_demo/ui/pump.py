@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ class _Pump(Generic[T]):
         self._items = items
         self._queue: queue.Queue[T | _Done] = queue.Queue(capacity)
         self._stop = threading.Event()
-        self.thread = threading.Thread(target=self._run, name="events", daemon=True)
+        # The context tells `spaces` whose request this is, and so whose quota a GPU counts against.
+        self.thread = threading.Thread(target=copy_context().run, args=(self._run,), name="events", daemon=True)
 
     def _run(self) -> None:
         error: BaseException | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -11,7 +13,12 @@ from pathlib import Path
 
 from gradio import media
 
-from sgv_demo.engines import registry
+from sgv_demo import zerogpu
+from sgv_demo.engines import Answerer, Captioner, registry
+from sgv_demo.engines.catalog import MODELS
+from sgv_demo.engines.panel import EngineRow, engine_rows, settings_for
+from sgv_demo.engines.surroundings import cached_folder
+from sgv_demo.errors import SgvError
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
 from sgv_demo.types import EngineInfo
@@ -19,45 +26,77 @@ from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.layout import build_app, launch_options
 from sgv_demo.ui.theme import ASSETS
 
+log = logging.getLogger(__name__)
+
 
 def choices(settings: Settings) -> list[Choice]:
-    """Engines on offer: the ones that the settings name first, the measured ones always.
+    """Engines on offer: the ones that the settings name first, then the measured one, then all others that fit here.
 
     Raises:
         SettingsError: the settings name an engine that doesn't exist.
     """
-    measured = replace(settings, engine="measured", captioner="", answerer="")
-    label, about = registry.ABOUT["measured"]
-    offered = [
-        Choice(
-            "measured",
-            label,
-            about,
-            load_captioner=lambda report: registry.load_captioner(measured, report),
-            load_answerer=lambda report: registry.load_answerer(measured, report),
-        )
-    ]
-    if (name := registry.answerer_name(settings)) != "measured":
-        info = _info(name, settings.answerer or registry.ANSWERER_MODEL, settings)
-        offered.insert(0, Choice(name, *registry.ABOUT[name], load_answerer=partial(_answerer, settings), info=info))
-    if (name := registry.captioner_name(settings)) != "measured":
-        info = _info(name, settings.captioner or registry.CAPTIONER_MODEL, settings)
-        offered.insert(0, Choice(name, *registry.ABOUT[name], load_captioner=partial(_captioner, settings), info=info))
-    return offered
+    rows = engine_rows(settings)
+    names = (registry.captioner_name(settings), registry.answerer_name(settings))
+    offered = [_named(name, settings, names, rows) for name in dict.fromkeys(names) if name != "measured"]
+    offered.append(_choice(rows[0], replace(settings, engine="measured", captioner="", answerer="")))
+    if settings.space or settings.zero_gpu:
+        return offered  # visitors of a Space must not fill its disk
+    others = [row for row in rows[1:] if not row.chosen and row.state in ("available", "to download")]
+    return [*offered, *(_choice(row, settings_for(row, settings)) for row in others)]
 
 
-def _info(name: str, model: str, settings: Settings) -> EngineInfo:
+def _named(name: str, settings: Settings, names: tuple[str, str], rows: Sequence[EngineRow]) -> Choice:
+    """What the settings mean, in the roles in which they mean it."""
+    row = next((row for row in rows if row.chosen and row.engine == name), None)
+    label, about = registry.ABOUT[name]
+    roles = [role for role, filled in zip(("captioner", "answerer"), names, strict=True) if filled == name]
+    given = settings.captioner if "captioner" in roles else settings.answerer
+    model = settings.remote_model if name == "remote" else given or (row.key.partition(":")[2] if row else "")
+    return Choice(
+        name,
+        row.label if row else label,
+        about,
+        load_captioner=partial(_captioner, settings) if "captioner" in roles else None,
+        load_answerer=partial(_answerer, settings) if "answerer" in roles else None,
+        info=_info(name, row.label if row else label, model, settings),
+        row=row.key if row else "",
+    )
+
+
+def _choice(row: EngineRow, settings: Settings) -> Choice:
+    """An engine that the settings don't name; fetched when its Load button asks for it."""
+    model = row.key.partition(":")[2]
+    return Choice(
+        row.key,
+        row.label,
+        row.about,
+        load_captioner=partial(_captioner, settings) if "captioner" in row.roles else None,
+        load_answerer=partial(_answerer, settings) if "answerer" in row.roles else None,
+        info=_info(row.engine, row.label, model, settings) if row.engine != "measured" else None,
+        row=row.key,
+        missing=partial(_missing, row) if row.download else None,
+    )
+
+
+def _missing(row: EngineRow) -> int:
+    """Bytes to fetch now; what was to be fetched when the page started may have come since."""
+    hub_id = row.key.partition(":")[2]
+    also = next((model.also for model in MODELS if model.hub_id == hub_id), ())
+    return 0 if all(cached_folder(name) for name in (hub_id, *also)) else row.download
+
+
+def _info(name: str, label: str, model: str, settings: Settings) -> EngineInfo:
     """What is known of a model before it is loaded; a local folder by its name alone."""
     shown = Path(model).name if Path(model).expanduser().is_dir() else model
-    label = registry.ABOUT[name][0]
-    return EngineInfo(name, label, "not loaded yet", shown, settings.quantization, settings.dtype)
+    kind = settings.quantization if name in ("sharecaptioner", "sharegpt4video") else ""
+    return EngineInfo(name, label, "not loaded yet", shown, kind or "none", settings.dtype)
 
 
-def _captioner(settings: Settings, report: registry.Progress) -> registry.Captioner:
+def _captioner(settings: Settings, report: registry.Progress) -> Captioner:
     return registry.load_captioner(settings, report)
 
 
-def _answerer(settings: Settings, report: registry.Progress) -> registry.Answerer:
+def _answerer(settings: Settings, report: registry.Progress) -> Answerer:
     return registry.load_answerer(settings, report)
 
 
@@ -77,12 +116,30 @@ def serve(settings: Settings) -> None:
     """Starts the page and stays; takes the next free port when the wanted one is in use."""
     desk = make_desk(settings)
     app = build_app(desk)
+    if settings.zero_gpu:
+        install_slots(desk)
     app.launch(
         server_name=settings.host, server_port=free_port(settings), prevent_thread_lock=True, **launch_options(desk)
     )
     # The text reader takes seconds to import: once the page is up, so that the first keyframe needn't wait for it.
     threading.Thread(target=import_module, args=("rapidocr",), daemon=True).start()
     app.block_thread()
+
+
+def install_slots(desk: Desk) -> None:
+    """Hands the first engine of each role to ZeroGPU; what can't be loaded is logged, and named when it is used."""
+    engines: dict[str, Captioner | Answerer] = {}
+    for role, names, get in (
+        ("captioner", desk.captioners.names(), desk.captioner),
+        ("answerer", desk.answerers.names(), desk.answerer),
+    ):
+        if names[0] in ("measured", "remote"):
+            continue  # they need no GPU
+        try:
+            engines[role] = get(names[0])
+        except SgvError as error:
+            log.error("Can't load the %s: %s", role, error)
+    zerogpu.install(engines)
 
 
 def free_port(settings: Settings) -> int:

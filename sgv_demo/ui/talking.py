@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import gradio as gr
 from PIL import Image
 
-from sgv_demo import asking, steps
+from sgv_demo import asking, steps, zerogpu
 from sgv_demo.engines import Scene
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis, Working
@@ -82,14 +82,15 @@ def answering(
     finally:
         preparing.close()
     yield scene
-    generation = steps.ask(scene, question, history, answerer, controls.generation())
-    try:
-        while True:
-            yield next(generation)
-    except StopIteration as done:
-        yield done.value
-    finally:
-        generation.close()
+    with zerogpu.answerer_in_slots(answerer, desk.settings) as slotted:
+        generation = steps.ask(scene, question, history, slotted, controls.generation())
+        try:
+            while True:
+                yield next(generation)
+        except StopIteration as done:
+            yield done.value
+        finally:
+            generation.close()
 
 
 class AskHandlers:

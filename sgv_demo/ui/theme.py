@@ -72,7 +72,7 @@ def theme() -> themes.Base:
 
 def stylesheet() -> str:
     """The page's own CSS."""
-    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "room.css"))
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "room.css", "engines.css"))
 
 
 def head() -> str:

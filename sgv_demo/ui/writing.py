@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from sgv_demo import steps
+from sgv_demo import steps, zerogpu
 from sgv_demo.captions_in import MOST_CHARACTERS, parse_captions
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
@@ -34,7 +34,8 @@ class WritingHandlers:
             captions = parse_captions(read_captions(file) if file else text)
             captioner = self.desk.captioner(engine)
             yield captioner.info
-            yield from steps.summarize(captions, captioner, GenerationOptions())
+            with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
+                yield from steps.summarize(captions, slotted, GenerationOptions())
 
         return self._stream(events(), "clip_result", engine)
 
@@ -44,7 +45,8 @@ class WritingHandlers:
         def events() -> Iterator[EngineInfo | Event]:
             captioner = self.desk.captioner(engine)
             yield captioner.info
-            yield from recaption_events(captioner, prompt)
+            with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
+                yield from recaption_events(slotted, prompt)
 
         return self._stream(events(), "recaption_result", engine)
 
