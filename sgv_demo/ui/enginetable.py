@@ -33,15 +33,10 @@ def _row(row: EngineRow, facts: str) -> str:
     licence = f'<span class="licence">Licence: {esc(row.licence)}</span>' if row.licence else ""
     return (
         f'<tr class="{row.state.replace(" ", "-")}"><th scope="row">{esc(row.label)} {chosen}'
-        f"<small>{_roles(row.roles)}. {esc(row.about)} {licence}</small></th>"
+        f"<small>{esc(row.about)} {licence}</small></th>"
         f'<td data-name="Memory">{memory(row)}</td><td data-name="Download">{download(row)}</td>'
         f'<td data-name="State" role="status">{state(row, facts)}</td></tr>'
     )
-
-
-def _roles(roles: tuple[str, ...]) -> str:
-    words = [word for role, word in (("captioner", "captions"), ("answerer", "answers")) if role in roles]
-    return " and ".join(words).capitalize()
 
 
 def memory(row: EngineRow) -> str:
