@@ -126,15 +126,9 @@ def _look(look: Look | None) -> Look:
 
 def _story(looks: Sequence[tuple[float, Look]], evidence: Sequence[Evidence]) -> Iterator[str]:
     """A summary in the order in which people ask: how long, how it starts, shots, camera, light, motion, text."""
-    start = evidence[0].start if evidence else looks[0][0]
-    end = evidence[-1].end if evidence else looks[-1][0]
     cuts = [cut for gap in evidence for cut in gap.cuts]
     if looks:
-        first = looks[0][1]
-        yield sentence(
-            f"{'these' if end > start else 'this picture at'} {_stretch(start, end)} "
-            f"{'open with' if end > start else 'is'} {_opening(first, end > start)}"
-        )
+        yield sentence(f"the video opens with a picture that is {_opening(looks[0][1])}")
     if cuts:
         times = join([clock(cut) for cut in cuts[:8]]) + (f" and {len(cuts) - 8} more" if len(cuts) > 8 else "")
         yield f"There are {len(cuts) + 1} shots, with {'a cut' if len(cuts) == 1 else 'cuts'} at {times}."
@@ -152,13 +146,9 @@ def _story(looks: Sequence[tuple[float, Look]], evidence: Sequence[Evidence]) ->
         )
 
 
-def _stretch(start: float, end: float) -> str:
-    return f"{end - start:.0f} seconds" if end - start >= 1 else clock(start)
-
-
-def _opening(look: Look, article: bool) -> str:
+def _opening(look: Look) -> str:
     text = f" and the text {prose.quoted(look.text, 2)}" if look.text else ""
-    return f"{'a picture that is ' if article else ''}{prose.light_word(look.light)}, {prose.colours(look)}{text}"
+    return f"{prose.light_word(look.light)}, {prose.colours(look)}{text}"
 
 
 def _light_story(looks: Sequence[tuple[float, Look]], evidence: Sequence[Evidence]) -> Iterator[str]:

@@ -191,11 +191,16 @@ def camera_spans(evidence: Sequence[Evidence]) -> list[Span]:
         for piece in pieces:
             if piece.word == "cut":
                 continue
-            if spans and spans[-1].word == piece.word and piece.start - spans[-1].end < 0.5 and not gap.cuts:
+            if spans and spans[-1].word == piece.word and _follows(spans[-1].end, piece.start, gap.cuts):
                 spans[-1] = Span(piece.word, spans[-1].start, piece.end)
             else:
                 spans.append(Span(piece.word, piece.start, piece.end))
     return spans
+
+
+def _follows(end: float, start: float, cuts: Sequence[float]) -> bool:
+    """Whether what starts at `start` goes on with what ended at `end`: soon after it, and no cut between."""
+    return start - end < 0.5 and not any(end - 0.01 <= cut <= start + 0.01 for cut in cuts)
 
 
 def camera_over_time(evidence: Sequence[Evidence], most: int = 8) -> str | None:
