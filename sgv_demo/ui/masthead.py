@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.render import amount, esc, file_url, hint, length, limits, trouble
+from sgv_demo.ui.render import amount, esc, file_url, hint, length, limits
 
 
 def status_line(engine: EngineInfo, settings: Settings) -> str:
@@ -88,13 +88,3 @@ def examples(paths: Iterable[Path], settings: Settings) -> str:
 
 def _title(path: Path) -> str:
     return path.stem.replace("_", " ").replace("-", " ").capitalize()
-
-
-def engines(rows: Iterable[tuple[str, tuple[str, str, str]]], problem: str = "") -> str:
-    """What each role is filled by: (role, (label, about, state))."""
-    items = "".join(
-        f"<div><dt>{esc(role)}: {esc(label)}</dt><dd>{esc(about)}</dd>"
-        f'<dd class="state" role="status">{esc(state)}</dd></div>'
-        for role, (label, about, state) in rows
-    )
-    return f'<dl class="engines">{items}</dl>{trouble(problem) if problem else ""}'

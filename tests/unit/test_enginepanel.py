@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +20,15 @@ from sgv_demo.errors import EngineError
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
 from sgv_demo.ui import enginetable, serve
+from sgv_demo.ui.api import Endpoints
+from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.enginepanel import EngineHandlers, rows
+from sgv_demo.ui.handlers import VideoHandlers
 from sgv_demo.ui.pump import batches
+from sgv_demo.ui.talking import AskControls, answering
+from sgv_demo.ui.visit import Visit
+from sgv_demo.ui.writing import WritingHandlers
 from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 
 SMALL = f"smolvlm2:{SMOL_500M.hub_id}"
@@ -59,6 +67,10 @@ def laptop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Facts]:
 
 def desk_of(settings: Settings, *choices: Choice) -> Desk:
     return Desk(settings, choices, Store(settings.store_path, 10))
+
+
+def replaced(desk: Desk, **changes: Any) -> Desk:
+    return Desk(replace(desk.settings, **changes), desk.choices, desk.store)
 
 
 def shared(engine: Weighty, **more: Any) -> Choice:
@@ -176,6 +188,34 @@ class TestSlots:
         visitor: ContextVar[str] = ContextVar("visitor", default="nobody")
         visitor.set("Ada")
         assert [name for batch in batches(visitor.get() for _ in range(1)) for name in batch] == ["Ada"]
+
+    def test_every_run_of_a_model_is_in_slots(
+        self, monkeypatch: pytest.MonkeyPatch, settings: Settings, clip: Path
+    ) -> None:
+        entered: list[int] = []
+
+        @contextmanager
+        def in_slots(engine: Any, settings: Settings, steps: int = 0) -> Iterator[Any]:
+            entered.append(steps)
+            yield engine
+
+        monkeypatch.setattr(zerogpu, "captioner_in_slots", in_slots)
+        monkeypatch.setattr(zerogpu, "answerer_in_slots", in_slots)
+        desk = desk_of(settings, shared(Weighty()))
+        video, controls = VideoHandlers(desk), Controls(engine="both", read_text=False)
+        ready = video.probe(Visit(), str(clip), controls)["visit"]
+        list(video.run(video.begin(ready, controls)["visit"], controls))
+        assert entered == [7]  # at most six samples of 8 s, and the summary
+        list(answering(desk, clip, "What?", (), AskControls(answerer="both", frames=4), None))
+        list(WritingHandlers(desk).recaption("a cat", "both"))
+        list(WritingHandlers(desk).clip(None, "a cat", "both"))
+        endpoints = Endpoints(desk)
+        list(endpoints.recaption("a cat", "both"))
+        list(endpoints.summarize("a cat", "both"))
+        assert entered == [7, 0, 1, 1, 1, 1]
+        list(endpoints.caption(str(clip), 2, None, 0, None, None, False, "sliding", "both", 64))
+        list(Endpoints(replaced(desk, zero_gpu=True)).caption(str(clip), 2, 0, 0, 0, 0, False, "fast", "both", 64))
+        assert entered[6:] == [1, 7]
 
     def test_only_engines_that_want_a_gpu_are_handed_over(
         self, monkeypatch: pytest.MonkeyPatch, settings: Settings
