@@ -76,6 +76,19 @@ def test_both_roles_share_one_small_network(tiny) -> None:
     assert (memory.taken(captioner) or 0) >= 0
 
 
+def test_an_unloaded_small_network_is_not_handed_out_again(tiny) -> None:
+    from sgv_demo.engines import smolvlm
+
+    settings = Settings(engine="smolvlm2", captioner=str(tiny), answerer=str(tiny), dtype="float32")
+    first = registry.load_captioner(settings)
+    assert isinstance(first, smolvlm.SmolVLM)
+    first.unload()
+    second = registry.load_answerer(settings)
+    assert isinstance(second, smolvlm.SmolVLM)
+    assert second is not first
+    assert second.loaded
+
+
 def test_auto_loads_what_is_here_from_its_folder_without_asking_the_hub(machine, monkeypatch, tiny, tmp_path) -> None:
     folder = tmp_path / "models--HuggingFaceTB--SmolVLM2-500M-Video-Instruct" / "snapshots" / "0123abc"
     folder.parent.mkdir(parents=True)
