@@ -17,18 +17,15 @@ from typing import Any
 from PIL import Image
 
 from sgv_demo import prompts
-from sgv_demo.engines import Scene
+from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.pictures import scaled, thinned
 from sgv_demo.engines.servers import Access, Ending, Fleet, Request, call, listed_models
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
-    Caption,
     EngineInfo,
-    Evidence,
     Generation,
     GenerationOptions,
-    Keyframe,
     Picture,
     Trace,
     Turn,
@@ -47,7 +44,7 @@ CONTEXT_TOKENS = 6000
 """Tokens of captions in one summary; servers don't tell how much they read, and all common models read this."""
 
 
-class Remote:
+class Remote(GeneralModel):
     """A `Captioner` and an `Answerer` over one or several servers that run the same model."""
 
     default_frames = 16
@@ -70,59 +67,13 @@ class Remote:
         """An upper estimate, as the server's tokenizer isn't here: a token for every three bytes."""
         return len(text.encode()) // 3 + 1
 
-    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
-        """Describes the first keyframe."""
-        return self._say(prompts.PLAIN_DESCRIBE, [(keyframe.stated_time, keyframe.frame.image)], options)
-
-    def difference(
-        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
-    ) -> Generation:
-        """Says what changed between two keyframes; `evidence` is not used, the model looks for itself."""
-        pictures = [(frame.stated_time, frame.frame.image) for frame in (before, after)]
-        return self._say(prompts.plain_difference(previous), pictures, options)
-
-    def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
-    ) -> Generation:
-        """Fast captioning: one text for all keyframes, of which at most 32 are sent.
-
-        Raises:
-            EngineError: there are no keyframes.
-        """
-        if not keyframes:
-            raise EngineError("There are no keyframes to describe; choose another range.")
-        return self._say(prompts.PLAIN_OVERVIEW, [(k.stated_time, k.frame.image) for k in keyframes], options)
-
-    def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
-        """Sums up captions in time order."""
-        return self._say(prompts.plain_summary([(c.start, c.end, c.text) for c in captions]), [], options)
-
-    def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
-        """Turns a short generation prompt into a detailed caption.
-
-        Raises:
-            EngineError: the prompt is empty.
-        """
-        if not prompt.strip():
-            raise EngineError("The prompt is empty; write what the video should show.")
-        return self._say(prompts.plain_recaption(prompt), [], options)
-
-    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
-        """Streams the answer to `question` about the scene's frames.
-
-        Raises:
-            EngineError: no question, or the server failed: cause and remedy.
-        """
-        if not question.strip():
-            raise EngineError("The question is empty; type one.")
-        return self._say(question, [(frame.time, frame.image) for frame in scene.frames], options, history)
-
     def _say(
         self,
         text: str,
         pictures: Sequence[tuple[float, Picture]],
         options: GenerationOptions,
         history: Sequence[Turn] = (),
+        duration: float = 0.0,
     ) -> Generation:
         started = time.perf_counter()
         shown = thinned(pictures, MOST_PICTURES)

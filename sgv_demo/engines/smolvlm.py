@@ -18,7 +18,8 @@ from transformers import PreTrainedTokenizerFast, SmolVLMForConditionalGeneratio
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from sgv_demo import prompts
-from sgv_demo.engines import Scene, catalog
+from sgv_demo.engines import catalog
+from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.loading import (
     Progress,
     check_memory,
@@ -36,12 +37,9 @@ from sgv_demo.engines.smol_checkpoint import faster_on_cpu, figures, load_networ
 from sgv_demo.engines.streaming import TICK, Controls, hold_back, stream_ids, stream_text
 from sgv_demo.errors import EngineError
 from sgv_demo.types import (
-    Caption,
     EngineInfo,
-    Evidence,
     Generation,
     GenerationOptions,
-    Keyframe,
     Picture,
     Trace,
     Turn,
@@ -59,7 +57,7 @@ CONTEXT_TOKENS = 4000
 MARKERS = ("<|im_start|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>")
 
 
-class SmolVLM:
+class SmolVLM(GeneralModel):
     """A `Captioner` and an `Answerer` over one network. One text at a time: a second visitor waits for the first."""
 
     default_frames = 16
@@ -101,54 +99,6 @@ class SmolVLM:
         """Tokens that `text` takes in a prompt."""
         return len(self._plain(text))
 
-    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
-        """Describes the first keyframe."""
-        return self._say(prompts.PLAIN_DESCRIBE, [(keyframe.time, keyframe.frame.image)], options)
-
-    def difference(
-        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
-    ) -> Generation:
-        """Says what changed between two keyframes; `evidence` is not used, the model looks for itself."""
-        pictures = [(frame.stated_time, frame.frame.image) for frame in (before, after)]
-        return self._say(prompts.plain_difference(previous), pictures, options)
-
-    def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
-    ) -> Generation:
-        """Fast captioning: one text for all keyframes, of which at most 64 are shown.
-
-        Raises:
-            EngineError: there are no keyframes.
-        """
-        if not keyframes:
-            raise EngineError("There are no keyframes to describe; choose another range.")
-        return self._say(prompts.PLAIN_OVERVIEW, [(k.stated_time, k.frame.image) for k in keyframes], options)
-
-    def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
-        """Sums up captions in time order."""
-        return self._say(prompts.plain_summary([(c.start, c.end, c.text) for c in captions]), [], options)
-
-    def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
-        """Turns a short generation prompt into a detailed caption.
-
-        Raises:
-            EngineError: the prompt is empty.
-        """
-        if not prompt.strip():
-            raise EngineError("The prompt is empty; write what the video should show.")
-        return self._say(prompts.plain_recaption(prompt), [], options)
-
-    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
-        """Streams the answer to `question` about the scene's frames.
-
-        Raises:
-            EngineError: no question, one too long for the model, or an unloaded engine.
-        """
-        if not question.strip():
-            raise EngineError("The question is empty; type one.")
-        pictures = [(frame.time, frame.image) for frame in scene.frames]
-        return self._say(question, pictures, options, scene.video.duration, history)
-
     @property
     def loaded(self) -> bool:
         """Whether it still has its weights."""
@@ -166,8 +116,8 @@ class SmolVLM:
         text: str,
         pictures: Sequence[tuple[float, Picture]],
         options: GenerationOptions,
-        duration: float = 0.0,
         history: Sequence[Turn] = (),
+        duration: float = 0.0,
     ) -> Generation:
         while not self._lock.acquire(timeout=TICK):
             yield ""
