@@ -6,7 +6,7 @@ import importlib
 import sys
 
 NAMES = ("sampling", "camera", "captioner", "answerer")
-"""`real_size` is left out: it writes 15 GB to disk; run `python -m benchmarks real_size`."""
+"""`real_size` is left out: it writes 17 GB to disk; run `python -m benchmarks real_size`."""
 
 
 def main() -> int:
