@@ -112,6 +112,7 @@ def measure(folder: Path, quantization: str) -> dict[str, object]:
 
 
 def main() -> None:
+    """Writes a random checkpoint, loads it, prints memory and seconds, and deletes it unless told to keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where to write; default: a temporary folder")
     parser.add_argument("--keep", action="store_true", help="keep the checkpoint, and use one that is there")
