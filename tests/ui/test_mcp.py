@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from ast import literal_eval
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ def _called(server: Server, tool: str, arguments: dict[str, Any]) -> tuple[list[
             assert not answer.isError, text
             return tools, literal_eval(text)  # Gradio writes Python literals
 
-    return asyncio.run(session())
+    # In a thread of its own: Playwright's loop runs in this one while its browser is open.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, session()).result()
 
 
 def test_tools_caption_summarize_and_ask(server: Server, clip: Path) -> None:
