@@ -36,6 +36,7 @@ window.sgv = (() => {
     });
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
+    sgv.words.translate(fresh.content);
     const parts = [...fresh.content.querySelectorAll("[data-part]")];
     const mine = new Map([...item.querySelectorAll("[data-part]")].map((p) => [p.dataset.part, p]));
     if (!parts.length || parts.length !== mine.size || parts.some((p) => !mine.has(p.dataset.part))) {
@@ -246,7 +247,7 @@ window.sgv = (() => {
   new MutationObserver(rooms).observe(document, { subtree: true, attributeFilter: ["aria-selected"] });
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open]");
+    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open],[data-language]");
     if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel]")) panel("", false);
     if (!target) return;
     const data = target.dataset;
@@ -256,6 +257,7 @@ window.sgv = (() => {
     else if ("open" in data) document.getElementById(`${data.open}-button`)?.click();
     else if ("cc" in data) subtitles(target);
     else if ("theme" in data) theme(!document.body.classList.contains("dark"));
+    else if ("language" in data) document.querySelector("footer .settings")?.click();
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#find")) find(); });
   document.addEventListener("timeupdate", mark, true);

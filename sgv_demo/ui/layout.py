@@ -8,12 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import api, masthead, room_wiring, theme
+from sgv_demo.ui import api, masthead, room_wiring, theme, words
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.enginepanel import TITLE, EngineHandlers
 from sgv_demo.ui.tabs import ask, captions, summary, video
 from sgv_demo.ui.visit import Talk, Visit
 from sgv_demo.ui.wiring import Wiring
+from sgv_demo.ui.words import say
 
 
 def build_app(desk: Desk) -> gr.Blocks:
@@ -49,7 +50,8 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "head": theme.head(),
         "allowed_paths": [str(desk.store.root.resolve()), *(str(path) for path in desk.examples), *_videos(desk)],
         "max_file_size": f"{desk.settings.max_megabytes}mb",
-        "footer_links": ["api", "gradio"],
+        "footer_links": ["api", "gradio", "settings"],
+        "i18n": words.I18N,
         "run_history": False,
         "mcp_server": find_spec("mcp") is not None,  # the extra gradio[mcp]
         "ssr_mode": False,
@@ -77,14 +79,14 @@ def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
         with gr.Column(elem_id="right", scale=11, min_width=320):
             gr.HTML(masthead.rooms(), elem_id="rooms")
             with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"]:
-                with gr.Tab("1 Video", id="video"):
+                with gr.Tab(say("1 Video"), id="video"):
                     parts |= video.build(desk.captioners.names()[0] != "measured")
-                with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
+                with gr.Tab(say("2 Captions"), id="captions") as parts["tab_captions"]:
                     room |= room_wiring.bar()
                     parts |= captions.build()
-                with gr.Tab("3 Summary", id="summary"):
+                with gr.Tab(say("3 Summary"), id="summary"):
                     parts |= summary.build()
-                with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
+                with gr.Tab(say("4 Ask"), id="ask") as parts["tab_ask"]:
                     parts |= ask.build(desk.answerers.names()[0] != "measured")
                 room |= room_wiring.tabs(desk)
     return parts
@@ -97,12 +99,12 @@ def _header(desk: Desk) -> dict[str, Any]:
     shown = EngineHandlers(desk).view(engine, answerer)
     parts: dict[str, Any] = {"header": gr.HTML(shown["header"], elem_id="header")}
     with gr.Column(elem_id="engine-panel"):
-        parts["engine"] = gr.Radio(captioners, value=engine, label="Captions by")
-        parts["answerer"] = gr.Radio(answerers, value=answerer, label="Answers by")
+        parts["engine"] = gr.Radio(captioners, value=engine, label=say("Captions by"))
+        parts["answerer"] = gr.Radio(answerers, value=answerer, label=say("Answers by"))
         parts["engine_state"] = gr.HTML(shown["engine_state"], elem_id="engine-state")
         with gr.Row(elem_classes="buttons"):
-            parts["load"] = gr.Button("Load now", size="sm", min_width=100)
-            parts["unload"] = gr.Button("Unload", size="sm", min_width=100, interactive=False)
+            parts["load"] = gr.Button(say("Load now"), size="sm", min_width=100)
+            parts["unload"] = gr.Button(say("Unload"), size="sm", min_width=100, interactive=False)
     gr.HTML(masthead.about(desk.settings), elem_id="about-panel")
     parts["status"] = gr.HTML(shown["status"], elem_id="status")
     return parts
@@ -115,7 +117,7 @@ def _left(desk: Desk) -> dict[str, Any]:
         include_audio=True,
         interactive=True,
         show_label=False,
-        label="Video",
+        label=say("Video"),
         elem_id="player",
         buttons=[],
     )
@@ -134,8 +136,8 @@ def _left(desk: Desk) -> dict[str, Any]:
         elem_id="strip",
     )
     with gr.Row(elem_id="actions"):
-        parts["run"] = gr.Button("Run", variant="primary", interactive=False, elem_id="run", min_width=120)
-        parts["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", min_width=80, scale=0)
-        parts["restart"] = gr.Button("Start over", visible=False, elem_id="restart", min_width=116, scale=0)
+        parts["run"] = gr.Button(say("Run"), variant="primary", interactive=False, elem_id="run", min_width=120)
+        parts["stop"] = gr.Button(say("Stop"), interactive=False, elem_id="stop", min_width=80, scale=0)
+        parts["restart"] = gr.Button(say("Start over"), visible=False, elem_id="restart", min_width=116, scale=0)
     parts["progress"] = gr.HTML("", elem_id="progress")
     return parts

@@ -8,6 +8,7 @@ import gradio as gr
 
 from sgv_demo.ui import chat
 from sgv_demo.ui.visit import Talk
+from sgv_demo.ui.words import say
 
 SUGGESTED = ("What happens in this video?", "When does the camera move?", "Are there any cuts?", "What can be read?")
 TEMPERATURE = 0.2
@@ -31,8 +32,8 @@ def build(models: bool) -> dict[str, Any]:
     with gr.Row(elem_id="asking"):
         made["question"] = gr.Textbox(
             show_label=False,
-            label="Question",
-            placeholder="Ask about the video",
+            label=say("Question"),
+            placeholder=say("Ask about the video"),
             lines=1,
             max_lines=5,
             scale=5,
@@ -40,18 +41,20 @@ def build(models: bool) -> dict[str, Any]:
             submit_btn=False,
             elem_id="question",
         )
-        made["ask"] = gr.Button("Ask", variant="primary", scale=0, min_width=90, elem_id="ask")
-        made["ask_stop"] = gr.Button("Stop", scale=0, min_width=80, interactive=False, elem_id="ask-stop")
-    made["clear"] = gr.Button("Clear conversation", size="sm", visible=False, elem_id="clear")
+        made["ask"] = gr.Button(say("Ask"), variant="primary", scale=0, min_width=90, elem_id="ask")
+        made["ask_stop"] = gr.Button(say("Stop"), scale=0, min_width=80, interactive=False, elem_id="ask-stop")
+    made["clear"] = gr.Button(say("Clear conversation"), size="sm", visible=False, elem_id="clear")
     made["grid"] = gr.HTML("", elem_id="grid")
-    with gr.Accordion("How it answers", open=False, visible=models, elem_id="answering") as made["answering"]:
+    with gr.Accordion(say("How it answers"), open=False, visible=models, elem_id="answering") as made["answering"]:
         with gr.Row():
-            made["frames"] = gr.Slider(1, 64, value=16, step=1, label="Frames it looks at", min_width=180)
-            made["temperature"] = gr.Slider(0, 1.5, value=TEMPERATURE, step=0.05, label="Temperature", min_width=180)
-        with gr.Row():
-            made["top_p"] = gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p", min_width=180)
-            made["answer_tokens"] = gr.Slider(
-                16, 2048, value=1024, step=16, label="Longest answer (tokens)", min_width=180
+            made["frames"] = gr.Slider(1, 64, value=16, step=1, label=say("Frames it looks at"), min_width=180)
+            made["temperature"] = gr.Slider(
+                0, 1.5, value=TEMPERATURE, step=0.05, label=say("Temperature"), min_width=180
             )
-        made["defaults"] = gr.Button("Published defaults", size="sm", elem_id="defaults")
+        with gr.Row():
+            made["top_p"] = gr.Slider(0.05, 1, value=1, step=0.05, label=say("Top-p"), min_width=180)
+            made["answer_tokens"] = gr.Slider(
+                16, 2048, value=1024, step=16, label=say("Longest answer (tokens)"), min_width=180
+            )
+        made["defaults"] = gr.Button(say("Published defaults"), size="sm", elem_id="defaults")
     return made

@@ -7,14 +7,15 @@ from typing import Any
 import gradio as gr
 
 from sgv_demo.ui import comparison
+from sgv_demo.ui.words import say
 
 
 def build() -> dict[str, Any]:
     """Which two, and the comparison."""
     made: dict[str, Any] = {}
     with gr.Row(elem_id="compare-choice"):
-        made["left"] = gr.Dropdown([], value=None, label="Left", interactive=True, min_width=200)
-        made["right"] = gr.Dropdown([], value=None, label="Right", interactive=True, min_width=200)
+        made["left"] = gr.Dropdown([], value=None, label=say("Left"), interactive=True, min_width=200)
+        made["right"] = gr.Dropdown([], value=None, label=say("Right"), interactive=True, min_width=200)
     made["comparison"] = gr.HTML(
         comparison.page(None, None), js_on_load="sgv.room.compare(element)", elem_id="comparison"
     )

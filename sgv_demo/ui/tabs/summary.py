@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from sgv_demo.ui import render
+from sgv_demo.ui.words import say
 
 _CAPTIONS = "0:00 A man unrolls a mat on a lawn.\n0:04 The camera pans right; he kneels."
 
@@ -16,26 +17,26 @@ def build() -> dict[str, Any]:
     made: dict[str, Any] = {}
     made["summary"] = gr.HTML(render.summary(None, lambda _: ""), elem_id="summary")
     made["downloads"] = gr.HTML(render.downloads(()), elem_id="downloads")
-    with gr.Accordion("Summarize other captions", open=False, elem_id="clip"):
+    with gr.Accordion(say("Summarize other captions"), open=False, elem_id="clip"):
         made["clip_file"] = gr.File(
-            label="Captions as JSON, WebVTT or SRT", file_types=[".json", ".vtt", ".srt", ".txt"], height=110
+            label=say("Captions as JSON, WebVTT or SRT"), file_types=[".json", ".vtt", ".srt", ".txt"], height=110
         )
         made["clip_text"] = gr.Textbox(
-            label="…or pasted here: one caption a line, with its time if you like",
+            label=say("…or pasted here: one caption a line, with its time if you like"),
             lines=5,
             max_lines=14,
             placeholder=_CAPTIONS,
         )
         with gr.Row(elem_classes="buttons"):
-            made["clip_run"] = gr.Button("Summarize these", scale=0, min_width=180)
-            made["clip_stop"] = gr.Button("Stop", scale=0, min_width=80)
+            made["clip_run"] = gr.Button(say("Summarize these"), scale=0, min_width=180)
+            made["clip_stop"] = gr.Button(say("Stop"), scale=0, min_width=80)
         made["clip_result"] = gr.HTML("", elem_id="clip-result")
-    with gr.Accordion("Turn a short prompt into a detailed caption", open=False, elem_id="recaption"):
+    with gr.Accordion(say("Turn a short prompt into a detailed caption"), open=False, elem_id="recaption"):
         made["prompt"] = gr.Textbox(
-            label="Prompt", lines=2, max_lines=8, placeholder="A lighthouse in a storm, seen from a drone"
+            label=say("Prompt"), lines=2, max_lines=8, placeholder=say("A lighthouse in a storm, seen from a drone")
         )
         with gr.Row(elem_classes="buttons"):
-            made["recaption_run"] = gr.Button("Write the caption", scale=0, min_width=180)
-            made["recaption_stop"] = gr.Button("Stop", scale=0, min_width=80)
+            made["recaption_run"] = gr.Button(say("Write the caption"), scale=0, min_width=180)
+            made["recaption_stop"] = gr.Button(say("Stop"), scale=0, min_width=80)
         made["recaption_result"] = gr.HTML("", elem_id="recaption-result")
     return made

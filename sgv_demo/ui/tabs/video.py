@@ -8,6 +8,7 @@ import gradio as gr
 
 from sgv_demo.ui import render
 from sgv_demo.ui.controls import Controls
+from sgv_demo.ui.words import say
 
 _DEFAULTS = Controls()
 
@@ -18,17 +19,17 @@ def build(models: bool) -> dict[str, Any]:
     made["facts"] = gr.HTML("", elem_id="facts")
     gr.HTML('<h3 class="head">How it is looked at</h3>')
     made["mode"] = gr.Radio(
-        [("Sliding: one caption for each pair", "sliding"), ("Fast: one caption for all", "fast")],
+        [(say("Sliding: one caption for each pair"), "sliding"), (say("Fast: one caption for all"), "fast")],
         value=_DEFAULTS.mode,
-        label="Captions",
+        label=say("Captions"),
         elem_id="mode",
     )
     with gr.Row():
-        made["every"] = gr.Number(_DEFAULTS.every, label="A sample every (s)", step=0.5, min_width=120)
-        made["start"] = gr.Number(0, label="From (s)", step=0.5, min_width=100)
-        made["end"] = gr.Number(None, label="To (s)", step=0.5, min_width=100, placeholder="end")
+        made["every"] = gr.Number(_DEFAULTS.every, label=say("A sample every (s)"), step=0.5, min_width=120)
+        made["start"] = gr.Number(0, label=say("From (s)"), step=0.5, min_width=100)
+        made["end"] = gr.Number(None, label=say("To (s)"), step=0.5, min_width=100, placeholder=say("end"))
         made["maximum"] = gr.Number(
-            None, label="Keyframes at most", step=1, precision=0, min_width=120, placeholder="no limit"
+            None, label=say("Keyframes at most"), step=1, precision=0, min_width=120, placeholder=say("no limit")
         )
     with gr.Row():
         made["threshold"] = gr.Slider(
@@ -36,25 +37,28 @@ def build(models: bool) -> dict[str, Any]:
             1.0,
             value=0.87,
             step=0.01,
-            label="Threshold: less similar than this becomes a keyframe",
+            label=say("Threshold: less similar than this becomes a keyframe"),
             min_width=260,
         )
         made["similarity"] = gr.Dropdown(
-            [("Colour histogram", "histogram"), ("CLIP (downloads a model)", "clip")],
+            [(say("Colour histogram"), "histogram"), (say("CLIP (downloads a model)"), "clip")],
             value=_DEFAULTS.similarity,
-            label="Similarity by",
+            label=say("Similarity by"),
             min_width=180,
         )
     with gr.Row():
-        made["keep_all"] = gr.Checkbox(False, label="Keep every sample", min_width=160)
-        made["read_text"] = gr.Checkbox(True, label="Read text in the picture", min_width=160)
+        made["keep_all"] = gr.Checkbox(False, label=say("Keep every sample"), min_width=160)
+        made["read_text"] = gr.Checkbox(True, label=say("Read text in the picture"), min_width=160)
     with gr.Column(visible=models, elem_id="decoding") as made["model_decoding"]:
         made["decoding"] = gr.Radio(
-            [("Stream: token by token", "stream"), ("Published decoding: 3 beams, whole captions", "published")],
+            [
+                (say("Stream: token by token"), "stream"),
+                (say("Published decoding: 3 beams, whole captions"), "published"),
+            ],
             value="stream",
-            label="Decoding of the model",
+            label=say("Decoding of the model"),
         )
-        made["max_new_tokens"] = gr.Slider(16, 2048, value=1024, step=16, label="Longest caption (tokens)")
+        made["max_new_tokens"] = gr.Slider(16, 2048, value=1024, step=16, label=say("Longest caption (tokens)"))
     made["estimate"] = gr.HTML("", elem_id="estimate")
     made["gallery"] = gr.HTML(
         '<h3 class="head">Keyframes</h3><div class="list gallery" data-list="keys"></div>'

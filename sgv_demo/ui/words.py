@@ -1,0 +1,34 @@
+"""The interface's languages, through gradio's own i18n.
+
+The English text is the key. Gradio chooses the language (the browser's, or the one chosen in its Settings), carries the
+table to the browser and translates the components' labels; assets/words.js does the same, from the same table, with
+what the page writes as HTML. A table's key may hold `{}` (any text) and `{#}` (a number); its value says `{0}`, `{1}`.
+What a model wrote, what was measured in sentences, and all exports stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from sgv_demo.ui.theme import ASSETS
+
+LANGUAGES = ("zh",)
+"""Beside English. Tables are in assets/words/: `page` for what stands on the page, `messages` for errors, notes and what
+is said of engines."""
+
+
+def table(language: str) -> dict[str, str]:
+    """English text to the language's."""
+    files = sorted((ASSETS / "words" / language).glob("*.json"))
+    return {key: text for file in files for key, text in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+I18N = gr.I18n(**{language: table(language) for language in LANGUAGES})
+
+
+def say(text: str) -> Any:
+    """A component's label, or a choice's, in the visitor's language."""
+    return I18N(text)
