@@ -16,8 +16,8 @@ import gradio as gr
 from sgv_demo.ui.theme import ASSETS
 
 LANGUAGES = ("zh",)
-"""Beside English. Tables are in assets/words/: `page` for what stands on the page, `messages` for errors, notes and what
-is said of engines."""
+"""Beside English. Tables are in assets/words/: `page` for what stands on the page, `messages` for errors, notes and
+what is said of engines."""
 
 
 def table(language: str) -> dict[str, str]:
