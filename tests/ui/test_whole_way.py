@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,34 +11,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.ui.conftest import OUTPUT, Visitor, arrive
+from tests.ui.running import ROOT, free_port, running
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "assets" / "examples" / "city.mp4"
 
 
 @pytest.fixture
 def app_url(browser: Browser, tmp_path: Path) -> Iterator[str]:
-    """`python app.py` as a person starts it, with a store of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {**os.environ, "SGV_PORT": str(port), "SGV_STORE_DIR": str(tmp_path / "store"), "SGV_ENGINE": "measured"}
-    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env)
-    url, started = f"http://127.0.0.1:{port}/", time.monotonic()
-    try:
-        while True:
-            assert process.poll() is None, "python app.py ended"
-            try:
-                urllib.request.urlopen(url, timeout=5).read()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert time.monotonic() - started < 60, "no page within a minute"
-                time.sleep(0.05)
-        print(f"first page {time.monotonic() - started:.1f} s after python app.py")
+    """The app with a store of its own."""
+    with running(free_port(), tmp_path / "store") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def test_whole_way(browser: Browser, contexts: list[BrowserContext], app_url: str) -> None:
