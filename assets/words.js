@@ -6,35 +6,41 @@
 sgv.words = (() => {
   const ATTRIBUTES = ["aria-label", "aria-valuetext", "title", "placeholder", "alt", "data-name"];
   const FOREIGN = '[dir="auto"], bdi, pre, code, textarea, script, style, svg, [translate="no"]';
+  const NAMED_BY_US = '[dir="auto"], textarea'; // foreign inside, but their attributes are the page's
   const english = new WeakMap(); // node → Map(what: "" or an attribute → [English, shown])
   let language = "";
   let table = {};
   let patterns = [];
   let known = new Map();
 
-  // "{} captions": any text stands for {}, and {#} is a number. The translation says {0}, {1} … for them.
+  // "{} captions": words of ours stand for {}, which are translated in turn; {#} is a number or a time; {=} is a text of
+  // somebody else's, which stays. The translation says {0}, {1} … for them.
+  const HOLE = /\{[#=]?\}/;
+  const MEANT = { "{}": "((?:(?! · ).)+?)", "{#}": "([\\d.,:]+)", "{=}": "(.+?)" };
+
   function compiled(key) {
-    const pieces = key.split(/\{#?\}/);
-    const holes = key.match(/\{#?\}/g);
+    const pieces = key.split(HOLE);
+    const holes = key.match(new RegExp(HOLE, "g"));
     const escaped = pieces.map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    const source = escaped.map((piece, i) => piece + (!holes[i] ? "" : holes[i] === "{#}" ? "([\\d.,]+)" : "(.+?)")).join("");
+    const source = escaped.map((piece, i) => piece + (MEANT[holes[i]] ?? "")).join("");
     const longest = pieces.reduce((a, b) => (b.length > a.length ? b : a));
-    return { key, longest, weight: pieces.join("").length, regex: new RegExp(`^${source}$`, "s") };
+    return { key, holes, longest, weight: pieces.join("").length, regex: new RegExp(`^${source}$`, "s") };
   }
 
   function load(wanted) {
     language = wanted;
     table = window.gradio_config?.i18n_translations?.[wanted.split("-")[0]] ?? {};
-    patterns = Object.keys(table).filter((key) => /\{#?\}/.test(key)).map(compiled).sort((a, b) => b.weight - a.weight);
+    patterns = Object.keys(table).filter((key) => HOLE.test(key)).map(compiled).sort((a, b) => b.weight - a.weight);
     known = new Map();
   }
 
   const has = (key) => Object.hasOwn(table, key);
 
   function matched(text) {
-    for (const { key, longest, regex } of patterns) {
+    for (const { key, holes, longest, regex } of patterns) {
       const found = text.includes(longest) && regex.exec(text);
-      if (found) return table[key].replace(/\{(\d)\}/g, (_, i) => phrase(found[Number(i) + 1]));
+      const filled = (i) => (holes[i] === "{}" ? phrase(found[i + 1]) : found[i + 1]);
+      if (found) return table[key].replace(/\{(\d)\}/g, (_, i) => filled(Number(i)));
     }
     return null;
   }
@@ -43,15 +49,16 @@ sgv.words = (() => {
     if (!/[A-Za-z]/.test(text)) return text;
     if (known.has(text)) return known.get(text);
     const parts = text.split(" · ");
-    const made = has(text) ? table[text] : parts.length > 1 ? parts.map(phrase).join(" · ") : matched(text) ?? text;
+    const whole = has(text) ? table[text] : matched(text);
+    const made = whole ?? (parts.length > 1 ? parts.map(phrase).join(" · ") : text);
     if (known.size > 5000) known.clear();
     known.set(text, made);
     return made;
   }
 
-  // The words of a text node or an attribute without the white space around them.
+  // The words of a text node or an attribute without the white space, and the dots between pieces, around them.
   function translated(text) {
-    const [, before, core, after] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text);
+    const [, before, core, after] = /^([\s·]*)([\s\S]*?)([\s·]*)$/.exec(text);
     return before + phrase(core.replace(/\s+/g, " ")) + after;
   }
 
@@ -66,10 +73,16 @@ sgv.words = (() => {
     set(made);
   }
 
-  const foreign = (node) => (node.nodeType === Node.TEXT_NODE ? node.parentElement : node)?.closest?.(FOREIGN);
+  function foreign(node) {
+    const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const zone = element?.closest?.(`${FOREIGN}, [translate="yes"]`);
+    return !!zone && zone.getAttribute("translate") !== "yes";
+  }
+
   const textOf = (node) => foreign(node) || replace(node, "", node.data, (made) => { node.data = made; });
 
   function attributesOf(element, names = ATTRIBUTES) {
+    if (foreign(element.matches(NAMED_BY_US) ? element.parentElement : element)) return;
     for (const name of names) {
       const value = element.getAttribute(name);
       if (value) replace(element, name, value, (made) => element.setAttribute(name, made));
@@ -90,7 +103,7 @@ sgv.words = (() => {
     if (wanted === language) return;
     const before = Object.keys(table).length;
     load(wanted);
-    if (before || Object.keys(table).length) translate(document.body);
+    if (before || Object.keys(table).length) translate(document.documentElement);
   }
 
   new MutationObserver((records) => {

@@ -43,7 +43,8 @@ def turn(said: Said, number: int, *, live: bool, working: str = "") -> str:
     divider = f'<p class="divider">{esc(said.begins)}</p>' if said.begins else ""
     note = f'<p class="note">{esc(said.note)}</p>' if said.note else ""
     by = f'<span class="by">{esc(said.engine)}</span>' if said.engine else ""
-    waiting = f'<span class="working">{esc(working)}</span>' if live and working and not said.turn.answer else ""
+    before = live and working and not said.turn.answer
+    waiting = f'<span class="working" translate="yes">{esc(working)}</span>' if before else ""
     return (
         f'<div data-part="q">{divider}<div class="question" dir="auto">{esc(said.turn.question)}</div></div>'
         f'<div class="answer" data-part="a" dir="auto">{waiting}{linked(said.turn.answer)}{caret}</div>'

@@ -125,8 +125,11 @@ def _summaries(left: Analysis, right: Analysis) -> str:
         return ""
     one, two = differences(left.summary, right.summary)
     cells = (
-        "".join(f"<{tag}>{esc(t)}</{tag}>" if kind == "only" else esc(t) for kind, t in pieces) or "no summary"
+        "".join(f"<{tag}>{esc(t)}</{tag}>" if kind == "only" else esc(t) for kind, t in pieces)
         for pieces, tag in ((one, "del"), (two, "ins"))
     )
-    columns = "".join(f'<div><p class="text" dir="auto">{cell}</p></div>' for cell in cells)
+    columns = "".join(
+        f'<div><p class="text" dir="auto">{cell}</p></div>' if cell else '<div class="none">no summary</div>'
+        for cell in cells
+    )
     return f'<h3 class="head">Summaries</h3><div class="compare-row"><div></div>{columns}</div>'

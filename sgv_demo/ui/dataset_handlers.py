@@ -20,6 +20,7 @@ from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.handlers import Updates
 from sgv_demo.ui.library import Library
 from sgv_demo.ui.room import Room, RoomHandlers
+from sgv_demo.ui.words import say
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class DatasetHandlers:
             "dataset_about": dataset_view.about(dataset),
             "dataset_search": gr.update(visible=True),
             "dataset_words": "",
-            "dataset_folder": gr.update(choices=[("All folders", "*"), *folders], value="*"),
+            "dataset_folder": gr.update(choices=[(say("All folders"), "*"), *folders], value="*"),
             "dataset_results": dataset_view.results(dataset, everything, 0),
             "dataset_record": "",
         }
@@ -126,6 +127,6 @@ class DatasetHandlers:
 def _player(video: Path, entry: Entry) -> str:
     address, name = render.esc(render.file_url(video)), render.esc(entry.video_id)
     return (
-        f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}"></video>'
+        f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}" translate="no"></video>'
         '<p><a class="quiet" href="?">Back to a video of your own</a></p>'
     )

@@ -28,7 +28,8 @@ def about(dataset: Dataset) -> str:
     places = f"{len(folders)} source folder{'' if len(folders) == 1 else 's'}"
     trouble = dataset.trouble.sentence()
     more = f' <span class="missing">{esc(trouble)}</span>' if trouble else ""
-    return f'<p class="estimate"><b>{esc(dataset.path.name)}</b>: {len(dataset):,} records in {places}.{more}</p>'
+    name = f"<b><bdi>{esc(dataset.path.name)}</bdi></b>"
+    return f'<p class="estimate">{name}: {len(dataset):,} records in {places}.{more}</p>'
 
 
 def indexing(share: float) -> str:
@@ -58,10 +59,11 @@ def _line(number: int, entry: Entry) -> str:
     text = entry.summary or (entry.captions[0][1] if entry.captions else "")
     short = text[:160] + ("…" if len(text) > 160 else "")
     captions = f"{len(entry.captions)} caption{'' if len(entry.captions) == 1 else 's'}"
+    name = f"<bdi>{esc(entry.video_id)}</bdi>" if entry.video_id else f"record {number + 1}"
     return (
-        f'<li><button data-record="{number}"><b>{esc(entry.video_id or f"record {number + 1}")}</b> '
-        f"<small>{esc(entry.zip_folder)} · {captions} · {entry.characters:,} characters</small>"
-        f"<span>{esc(short)}</span></button></li>"
+        f'<li><button data-record="{number}"><b>{name}</b> '
+        f"<small><bdi>{esc(entry.zip_folder)}</bdi> · {captions} · {entry.characters:,} characters</small>"
+        f'<span dir="auto">{esc(short)}</span></button></li>'
     )
 
 
@@ -81,9 +83,11 @@ def record(number: int, entry: Entry, *, playable: bool) -> str:
     )
     stated = "" if entry.timestamp or entry.keyframe or review is not NONE else " · times are counted 2 s apart"
     play = "" if playable else " · its video isn't on this server"
-    facts = f"record {number + 1:,} · {esc(entry.video_path)} · {esc(entry.zip_folder)}{stated}{play}"
+    places = f"<bdi>{esc(entry.video_path)}</bdi> · <bdi>{esc(entry.zip_folder)}</bdi>"
+    facts = f"record {number + 1:,} · {places}{stated}{play}"
+    name = f"<bdi>{esc(entry.video_id)}</bdi>" if entry.video_id else f"Record {number + 1}"
     return (
-        f'<section class="record"><h3>{esc(entry.video_id or f"Record {number + 1}")}</h3><p class="sim">{facts}</p>'
+        f'<section class="record"><h3>{name}</h3><p class="sim">{facts}</p>'
         f'<p class="suggestions"><button class="suggestion" data-close="0">← Back to the list</button>'
         f'<button class="suggestion" data-compare="{number}">Compare with a result</button></p>'
         f"{whole}{cards}</section>"

@@ -2,7 +2,8 @@
 
 The English text is the key. Gradio chooses the language (the browser's, or the one chosen in its Settings), carries the
 table to the browser and translates the components' labels; assets/words.js does the same, from the same table, with
-what the page writes as HTML. A table's key may hold `{}` (any text) and `{#}` (a number); its value says `{0}`, `{1}`.
+what the page writes as HTML. A table's key may hold `{}` (words of the page, translated in turn), `{#}` (a number or a
+time) and `{=}` (somebody else's text, which stays); its value says `{0}`, `{1}`.
 What a model wrote, what was measured in sentences, and all exports stay as they are.
 """
 

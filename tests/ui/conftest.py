@@ -200,9 +200,16 @@ def contexts(browser: Browser) -> Iterator[list[BrowserContext]]:
         context.close()
 
 
-def arrive(browser: Browser, contexts: list[BrowserContext], url: str, width: int = 1440, height: int = 900) -> Visitor:
+def arrive(
+    browser: Browser,
+    contexts: list[BrowserContext],
+    url: str,
+    width: int = 1440,
+    height: int = 900,
+    locale: str = "en-US",
+) -> Visitor:
     """A visitor of their own; whatever goes to the console or outside is noted."""
-    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale=locale)
     contexts.append(context)
     page = context.new_page()
     visitor = Visitor(page, url, [], [])
