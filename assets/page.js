@@ -183,7 +183,38 @@ window.sgv = (() => {
     element.addEventListener("dblclick", (event) => {
       if (event.target.closest(".plot")) choose({ start: 0, end: 0 });
     });
+    element.addEventListener("pointermove", (event) => {
+      const plot = event.target.closest(".plot");
+      plot && event.pointerType === "mouse" ? peek(element, plot, at(plot, event), seconds(at(plot, event))) : unpeek(element);
+    });
+    element.addEventListener("pointerleave", () => unpeek(element));
     new MutationObserver(mark).observe(element, { childList: true, subtree: true });
+  }
+
+  // Under the mouse: the time there and the keyframe that is shown until then.
+  function peek(element, plot, part, seconds) {
+    let box = element.querySelector(".peek");
+    if (!box) {
+      box = Object.assign(document.createElement("div"), { className: "peek" });
+      box.setAttribute("aria-hidden", "true");
+      box.append(new Image(), document.createElement("span"));
+      element.querySelector(".timeline").append(box);
+    }
+    const keys = [...document.querySelectorAll("#strip .key-figure .frame")];
+    const last = keys.filter((key) => Number(key.dataset.seek) <= seconds + 0.001).at(-1)?.querySelector("img");
+    const [picture, time] = box.children;
+    picture.hidden = !last;
+    if (last && picture.src !== last.src) picture.src = last.src;
+    time.textContent = clock(seconds);
+    box.style.left = `clamp(50px, ${100 * part}%, calc(100% - 50px))`;
+  }
+
+  const unpeek = (element) => element.querySelector(".peek")?.remove();
+
+  function clock(seconds) {
+    const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)];
+    const two = (number) => String(number).padStart(2, "0");
+    return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
   }
 
   // Playhead, and the card that belongs to the player's time.
@@ -216,9 +247,9 @@ window.sgv = (() => {
       document.execCommand("copy");
       area.remove();
     }
-    const words = button.textContent;
+    const words = [...button.childNodes]; // not their text: it may be a translation
     button.textContent = "✓ Copied";
-    setTimeout(() => (button.textContent = words), 1200);
+    setTimeout(() => button.replaceChildren(...words), 1200);
   }
 
   function subtitles(button) {

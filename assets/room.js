@@ -5,7 +5,7 @@ sgv.room = (() => {
   const RATINGS = [["accurate", "Accurate"], ["missing something", "Missing something"], ["made up", "Made up"], ["wrong order", "Wrong order"]];
   const KEYS = [["j / k", "next, previous caption"], ["space", "play this caption's span"], ["1 2 3 4", "accurate, missing something, made up, wrong order"],
     ["e", "edit the text"], ["n", "write a note"], ["f", "flag"], ["/", "find in captions"], ["?", "these keys"]];
-  const state = { run: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null, until: null };
+  const state = { run: null, coming: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null, until: null };
   let act = () => {};
   let sending = 0;
   let start = Number(new URLSearchParams(location.search).get("t") ?? NaN);
@@ -37,10 +37,12 @@ sgv.room = (() => {
   }
 
   function keep() {
-    if (!state.key) return;
+    const key = state.key ?? state.coming;
+    if (!key) return;
     const all = [...state.verdicts.values()];
-    save(`sgv-review:${state.key}`, all.length ? all : null);
+    save(`sgv-review:${key}`, all.length ? all : null);
     clearTimeout(sending);
+    if (!state.key) return; // the server takes them once the run is over
     sending = setTimeout(() => act({ name: "review", key: state.key, verdicts: all }), 500);
   }
 
@@ -70,7 +72,7 @@ sgv.room = (() => {
     if (text === null) { mine?.remove(); before?.remove(); words.classList.remove("edited"); return; }
     if (!mine) words.prepend(mine = el("p", { className: "text mine", dir: "auto" }));
     mine.textContent = text;
-    if (!before) original.after(el("details", { className: "before" }, el("summary", { textContent: "Edited; the engine's text" }), el("p", { className: "original" })));
+    if (!before) original.after(el("details", { className: "before" }, el("summary", { textContent: "Edited; the engine's text" }), el("p", { className: "original", dir: "auto" })));
     words.querySelector(":scope > details.before .original").textContent = original.textContent;
     words.classList.add("edited");
   }
@@ -238,7 +240,7 @@ sgv.room = (() => {
     const all = saved("sgv-history", []);
     const rows = all.map((item) => {
       const open = el("button", { className: "past", onclick: () => { box.close(); act({ name: "open", key: item.key, proof: item.proof }); } },
-        el("b", { textContent: item.name }), el("span", { textContent: item.about }), el("small", { textContent: new Date(item.when).toLocaleString() }));
+        el("b", { textContent: item.name, dir: "auto" }), el("span", { textContent: item.about }), el("small", { textContent: new Date(item.when).toLocaleString(document.documentElement.lang || []) }));
       const remove = el("button", { className: "verdict", textContent: "Delete" });
       remove.setAttribute("aria-label", `Delete ${item.name}`);
       remove.onclick = () => {
@@ -291,10 +293,11 @@ sgv.room = (() => {
   }
 
   // ---- messages of the server
+  const byIndex = (verdicts) => new Map(verdicts.filter((v) => Number.isInteger(v?.index)).map((v) => [v.index, v]));
+
   function shown({ run, key, mine, asked, review }) {
     const pending = state.key === null && state.run === run && mine ? [...state.verdicts.values()] : [];
-    const known = review ?? saved(`sgv-review:${key}`, []);
-    Object.assign(state, { run, key, mine, asked: asked ?? {}, verdicts: new Map(known.filter((v) => Number.isInteger(v?.index)).map((v) => [v.index, v])) });
+    Object.assign(state, { run, key, mine, asked: asked ?? {}, verdicts: byIndex(review ?? saved(`sgv-review:${key}`, [])) });
     pending.forEach((v) => state.verdicts.set(v.index, v));
     redraw();
     if (mine && state.verdicts.size) keep();
@@ -341,13 +344,14 @@ sgv.room = (() => {
   // ---- every list of cards is watched: a new run starts with a clean sheet, a new card gets its buttons
   const { feed, mount } = sgv;
   sgv.mount = (element) => { mount(element); redraw(); };
-  const patched = (run) => {
+  const patched = ({ run, result } = {}) => {
     if (run === undefined) return;
-    if (run !== state.run) Object.assign(state, { run, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });
+    if (run !== state.run) Object.assign(state, { run, coming: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });
+    if (result && !state.coming) Object.assign(state, { coming: result, verdicts: byIndex(saved(`sgv-review:${result}`, [])) });
     redraw();
   };
   // A component can be watched once only.
-  sgv.feed = (props, watch) => feed(props, (name, apply) => watch(name, () => { apply(); patched(props.value?.run); }));
+  sgv.feed = (props, watch) => feed(props, (name, apply) => watch(name, () => { apply(); patched(props.value ?? undefined); }));
 
   // ---- comparing: frames of a row in a slider
   function compare(element) {

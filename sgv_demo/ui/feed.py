@@ -14,7 +14,7 @@ from sgv_demo.ui.render import PictureUrl, card, key_figure
 from sgv_demo.ui.visit import Visit
 
 Patch: TypeAlias = dict[str, Any]
-"""{"run": …, "lists": {name: {key: html}}, "live": key or None, "size": {name: how many items remain}}"""
+"""{"run": …, "lists": {name: {key: html}}, "live": key or None, "size": {name: how many items remain}, "result": key of the result}"""
 
 
 def run_patch(events: Iterable[Event], visit: Visit, url: PictureUrl) -> Patch:
@@ -30,11 +30,12 @@ def run_patch(events: Iterable[Event], visit: Visit, url: PictureUrl) -> Patch:
         cards[str(index)] = card(by_index[index], analysis, url)
     for event in events:
         if isinstance(event, Kept):
-            keys[str(event.mark.index)] = key_figure(event.mark, url)
+            keys[str(event.mark.index)] = key_figure(event.mark, url, analysis.video)
     live = analysis.live if analysis.live and analysis.live.step != "summary" else None
     if live is not None:
         cards[str(live.step)] = card(live, analysis, url)
-    return patch(visit.run, live=None if live is None else str(live.step), cards=cards, keys=keys)
+    made = patch(visit.run, live=None if live is None else str(live.step), cards=cards, keys=keys)
+    return {**made, "result": analysis.key}
 
 
 def ended_patch(visit: Visit) -> Patch:

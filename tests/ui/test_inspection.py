@@ -86,6 +86,24 @@ def test_rating_by_keys_survives_a_reload_and_is_in_the_report(visitor: Visitor,
     visitor.picture("history")
 
 
+def test_what_is_judged_while_the_run_goes_on_is_kept(visitor: Visitor, clip: Path, server: Server) -> None:
+    server.script.fail["summarize"] = "The engine stumbled."
+    server.script.gate.clear()
+    page = visitor.ready(clip).run().page
+    visitor.tab("2 Captions")
+    expect(visitor.cards().nth(0)).to_have_class(re.compile("live"))
+    server.script.pause = 0.15
+    server.script.gate.set()
+    visitor.cards().nth(0).get_by_role("button", name="Made up").click()
+    expect(page.locator(".card.live")).to_have_count(1)
+    page.wait_for_function("Object.keys(localStorage).some(key => key.startsWith('sgv-review:'))")
+    server.script.pause = 0.0
+    expect(page.locator("#progress")).to_contain_text("The engine stumbled.")
+    expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (1)")
+    made_up = visitor.cards().nth(0).get_by_role("button", name="Made up")
+    expect(made_up).to_have_attribute("aria-pressed", "true")
+
+
 def test_space_plays_the_span_and_stops_at_its_end(visitor: Visitor, clip: Path) -> None:
     page = _finished(visitor, clip).page
     visitor.cards().nth(1).locator(".text").click()
@@ -298,6 +316,14 @@ def test_the_timeline_by_keys_and_as_a_table(visitor: Visitor, clip: Path) -> No
     expect(slider).to_have_attribute("aria-valuetext", "2.0 seconds")
     page.keyboard.press("Home")
     visitor.at(0.0)
+    plot = slider.bounding_box()
+    assert plot
+    page.mouse.move(plot["x"] + plot["width"] * 0.75, plot["y"] + 20)
+    expect(page.locator(".peek span")).to_have_text("0:04")
+    expect(page.locator(".peek img")).to_have_attribute("src", re.compile("0002.jpg"))
+    visitor.picture("peek")
+    page.mouse.move(4, 4)
+    expect(page.locator(".peek")).to_have_count(0)
     page.get_by_text("Timeline as a table").click()
     row = page.get_by_role("row", name=re.compile("shot 3"))
     row.get_by_role("button").press("Enter")
