@@ -84,6 +84,23 @@ def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
     return one, two
 
 
+def parted(pieces: Sequence[Piece], parts: Sequence[str], between: str) -> list[list[Piece]]:
+    """The pieces of `between.join(parts)`, part by part and without what stands between them."""
+    edges, end = [], 0
+    for part in parts:
+        edges.append((end, end + len(part)))
+        end += len(part) + len(between)
+    made: list[list[Piece]] = [[] for _ in parts]
+    at = 0
+    for kind, text in pieces:
+        for number, (start, stop) in enumerate(edges):
+            inside = text[max(start - at, 0) : max(stop - at, 0)]
+            if inside:
+                made[number].append((kind, inside))
+        at += len(text)
+    return made
+
+
 def likeness(left: str, right: str) -> float:
     """Share of words in common, in order: 0 to 1 (difflib's ratio over words)."""
     words = re.compile(r"\w+")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgv_demo.compare import Piece, Row, align, differences, likeness, what_differs
+from sgv_demo.compare import Piece, Row, align, differences, likeness, parted, what_differs
 from sgv_demo.events import Analysis
 from sgv_demo.review import Review
 from sgv_demo.types import Caption, KeyframeMark
 from sgv_demo.ui.render import PictureUrl, esc, hint, span
 
 _MOST_ROWS = 2000
+_BETWEEN = "\n\n"
 
 Side = tuple[Analysis, Review, PictureUrl]
 """A result, what was said about it, addresses of its pictures."""
@@ -94,14 +95,26 @@ def _row(row: Row, left: Side, right: Side) -> str:
 
 
 def _joined(captions: Sequence[Caption]) -> str:
-    return "\n\n".join(c.text for c in captions)
+    return _BETWEEN.join(c.text for c in captions)
 
 
 def _cell(pieces: Sequence[Piece], captions: Sequence[Caption], tag: str) -> str:
+    """One side of a row; where it holds several captions, each with its time."""
     if not captions:
         return '<div role="cell" class="none">no caption here</div>'
-    inside = "".join(f"<{tag}>{esc(t)}</{tag}>" if kind == "only" else esc(t) for kind, t in pieces)
-    return f'<div role="cell"><p class="text" dir="auto">{inside}</p></div>'
+    times = [
+        f'<button class="span" data-seek="{c.start:.3f}">{span(c.start, c.end)}</button>' if len(captions) > 1 else ""
+        for c in captions
+    ]
+    texts = parted(pieces, [c.text for c in captions], _BETWEEN)
+    shown = "".join(
+        f'{time}<p class="text" dir="auto">{_marked(text, tag)}</p>' for time, text in zip(times, texts, strict=True)
+    )
+    return f'<div role="cell">{shown}</div>'
+
+
+def _marked(pieces: Sequence[Piece], tag: str) -> str:
+    return "".join(f"<{tag}>{esc(t)}</{tag}>" if kind == "only" else esc(t) for kind, t in pieces)
 
 
 def _frames_button(row: Row, left: Side, right: Side) -> str:
@@ -124,10 +137,7 @@ def _summaries(left: Analysis, right: Analysis) -> str:
     if not left.summary and not right.summary:
         return ""
     one, two = differences(left.summary, right.summary)
-    cells = (
-        "".join(f"<{tag}>{esc(t)}</{tag}>" if kind == "only" else esc(t) for kind, t in pieces)
-        for pieces, tag in ((one, "del"), (two, "ins"))
-    )
+    cells = (_marked(pieces, tag) for pieces, tag in ((one, "del"), (two, "ins")))
     columns = "".join(
         f'<div><p class="text" dir="auto">{cell}</p></div>' if cell else '<div class="none">no summary</div>'
         for cell in cells

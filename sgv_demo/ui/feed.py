@@ -14,7 +14,8 @@ from sgv_demo.ui.render import PictureUrl, card, key_figure
 from sgv_demo.ui.visit import Visit
 
 Patch: TypeAlias = dict[str, Any]
-"""{"run": …, "lists": {name: {key: html}}, "live": key or None, "size": {name: how many items remain}, "result": key of the result}"""
+"""{"run": …, "lists": {name: {key: html}}, "live": key or None, "size": {name: how many items remain}, "result": the
+result's key}"""
 
 
 def run_patch(events: Iterable[Event], visit: Visit, url: PictureUrl) -> Patch:

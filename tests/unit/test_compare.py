@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sgv_demo.compare import align, differences, likeness, what_differs
+from sgv_demo.compare import align, differences, likeness, parted, what_differs
 from sgv_demo.types import AnalysisOptions, Caption, GenerationOptions, SamplingOptions
 from tests.unit.samples import analysis
 
@@ -72,6 +72,15 @@ def test_only_what_differs_is_marked() -> None:
 def test_a_very_long_text_is_not_diffed_word_by_word() -> None:
     long = "word " * 50_000
     assert differences(long, long + "end") == ([("only", long)], [("only", long + "end")])
+
+
+def test_a_joined_text_is_parted_again() -> None:
+    parts = ["A red car.", "", "It turns\n\nleft.", "The end."]
+    pieces, _ = differences("\n\n".join(parts), "A blue car. It turns right. The end.")
+    made = parted(pieces, parts, "\n\n")
+    assert ["".join(text for _, text in part) for part in made] == parts
+    assert ("only", "red ") in made[0]
+    assert all(kind == "same" for kind, _ in made[3])
 
 
 def test_likeness() -> None:
