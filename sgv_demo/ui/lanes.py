@@ -15,6 +15,10 @@ from sgv_demo.ui.render import esc, span
 
 _MOST_SPANS = 600
 """Most spans drawn in one lane: there are no more pixels."""
+_DENSE = 100
+"""More spans than this are drawn without gaps."""
+_ROOM = 0.02
+"""A span that is a smaller share of the video has no room even for the start of its word."""
 _MOST_ROWS = 300
 _SHORT = 90
 """Characters of a caption that are shown on hovering."""
@@ -123,17 +127,30 @@ def _lane(name: str, spans: list[Span], first: float, last: float) -> str:
     drawn = "".join(
         f'<i class="{s.kind}" data-seek="{s.start:.3f}" title="{esc(f"{span(s.start, s.end)}  {s.title}")}" '
         f'style="left:{100 * (s.start - first) / whole:.2f}%;width:{100 * max(s.end - s.start, 0) / whole:.2f}%">'
-        f"{esc(s.word)}</i>"
+        f"{_word(s) if s.end - s.start > _ROOM * whole else ''}</i>"
         for s in spans[::step]
     )
-    return f'<div class="lane {name.lower()}" title="{name}">{drawn}</div>'
+    if name == "Captions":
+        drawn = f'<div translate="no">{drawn}</div>'
+    dense = " dense" if len(spans) > _DENSE else ""
+    return f'<div class="lane {name.lower()}{dense}" title="{name}">{drawn}</div>'
+
+
+def _word(item: Span) -> str:
+    return _theirs(item.word) if item.kind == "read" else esc(item.word)
+
+
+def _theirs(text: str) -> str:
+    """A text of the picture or a model, which no language of the page translates."""
+    return f"<bdi>{esc(text)}</bdi>"
 
 
 def _table(found: list[tuple[str, list[Span]]]) -> str:
     rows = sorted(((s, name) for name, spans in found for s in spans), key=lambda row: row[0].start)
     body = "".join(
         f'<tr><td><button class="time" data-seek="{s.start:.3f}">{clock(s.start)}</button></td>'
-        f"<td>{clock(s.end)}</td><td>{name}</td><td>{esc(s.title)}</td></tr>"
+        f"<td>{clock(s.end)}</td><td>{name}</td>"
+        f"<td>{_theirs(s.title) if name == 'Captions' else esc(s.title)}</td></tr>"
         for s, name in rows[:_MOST_ROWS]
     )
     more = f"<p>The first {_MOST_ROWS} of {len(rows)}; the captions tab has all.</p>" if len(rows) > _MOST_ROWS else ""

@@ -140,7 +140,8 @@ def _done(visit: Visit) -> str:
     if analysis is None:
         return ""
     count = len(analysis.captions)
-    words = f"{len(analysis.keyframes)} keyframes, {count} caption{'' if count == 1 else 's'}"
+    keys = len(analysis.keyframes)
+    words = f"{keys} keyframe{'' if keys == 1 else 's'}, {count} caption{'' if count == 1 else 's'}"
     took = "computed earlier" if analysis.from_store else f"{analysis.seconds:.1f} s"
     return _line("Done", f"{words} · {took}", analysis.notes)
 

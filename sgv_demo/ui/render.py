@@ -96,7 +96,7 @@ def facts(info: VideoInfo) -> str:
     notes = "".join(f"<li>{esc(note)}</li>" for note in info.notes)
     name = esc(info.path.name)
     return (
-        f'<section class="facts"><h3 title="{name}"><bdi>{name}</bdi></h3><dl>{cells}</dl>'
+        f'<section class="facts"><h3><bdi title="{name}">{name}</bdi></h3><dl>{cells}</dl>'
         + (f'<ul class="notes">{notes}</ul>' if notes else "")
         + "</section>"
     )
@@ -136,20 +136,23 @@ def _icon(phrase: str) -> str:
     return "☀" if "brighter" in phrase else "☾" if "darker" in phrase else "◐"
 
 
-def picture(url: str, time: float, label: str) -> str:
-    """A frame that seeks the player when clicked."""
+def picture(url: str, time: float, label: str, video: VideoInfo | None = None) -> str:
+    """A frame that seeks the player when clicked; `video` tells its shape before it is there, so that nothing jumps."""
     name = f"{label} at {clock(time)}"
-    inside = f'<img src="{esc(url)}" alt="{esc(name)}" loading="lazy" decoding="async">' if url else "<span></span>"
+    shape = f' width="{video.size[0]}" height="{video.size[1]}"' if video else ""
+    image = f'<img src="{esc(url)}" alt="{esc(name)}"{shape} loading="lazy" decoding="async">'
+    inside = image if url else "<span></span>"
     return (
         f'<button class="frame" data-seek="{time:.3f}" aria-label="{esc(name)}; go there in the player">{inside}'
         f"<small>{clock(time)}</small></button>"
     )
 
 
-def key_figure(mark: KeyframeMark, url: PictureUrl) -> str:
+def key_figure(mark: KeyframeMark, url: PictureUrl, video: VideoInfo | None = None) -> str:
     """One keyframe of the gallery."""
     similar = "first" if mark.similarity is None else f"sim {mark.similarity:.2f}"
-    return f'{picture(url(mark.picture), mark.time, f"Keyframe {mark.index + 1}")}<span class="sim">{similar}</span>'
+    shown = picture(url(mark.picture), mark.time, f"Keyframe {mark.index + 1}", video)
+    return f'{shown}<span class="sim">{similar}</span>'
 
 
 def card(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> str:
@@ -181,12 +184,13 @@ def _pair(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> str:
     if analysis.options.mode == "fast":
         chosen = [k for k in analysis.keyframes if caption.start <= k.time <= caption.end]
         step = max(1, -(-len(chosen) // 8))
-        return "".join(picture(url(k.picture), k.time, "Keyframe") for k in chosen[::step])
+        return "".join(picture(url(k.picture), k.time, "Keyframe", analysis.video) for k in chosen[::step])
     times = [(caption.start, "Before"), (caption.end, "After")]
     if caption.end <= caption.start:
         times = [(caption.start, "First keyframe")]
     return "".join(
-        picture(url(mark.picture if (mark := marks.get(round(time, 3))) else None), time, name) for time, name in times
+        picture(url(mark.picture if (mark := marks.get(round(time, 3))) else None), time, name, analysis.video)
+        for time, name in times
     )
 
 

@@ -11,6 +11,8 @@ from sgv_demo.ui.render import esc
 _POINTS = 600
 """Most points drawn: more than the plot has pixels would only cost."""
 _HEIGHT = 100.0
+_DENSE = 100
+"""More keyframes than this are ticks at the foot: as lines they would hide the curve."""
 
 
 def timeline(
@@ -29,12 +31,16 @@ def timeline(
     if len(curve) > 1:
         parts.insert(0, '<polyline class="curve" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in curve) + '"/>')
     keys = analysis.keyframes if analysis else ()
-    parts += [f'<line class="key" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="100"/>' for x in (across(k.time) for k in keys)]
+    dense = len(keys) > _DENSE
+    top = 90 if dense else 0
+    places = (across(k.time) for k in keys)
+    parts += [f'<line class="key" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="100"/>' for x in places]
     left, right = across(start) / 10, across(last if end is None else end) / 10
     chosen = f'<div class="range" style="left:{left:.2f}%;width:{max(0.0, right - left):.2f}%"></div>'
     whole = " whole" if start <= first and (end is None or end >= last) else ""
+    kind = f"timeline{whole}{' dense' if dense else ''}"
     return (
-        f'<div class="timeline{whole}" data-first="{first:.3f}" data-last="{last:.3f}" role="group" '
+        f'<div class="{kind}" data-first="{first:.3f}" data-last="{last:.3f}" role="group" '
         f'aria-label="{esc(_said(samples, len(keys), threshold))}">'
         f'<div class="plot" tabindex="0" role="slider" aria-label="Position in the video" aria-valuemin="{first:.0f}" '
         f'aria-valuemax="{last:.0f}" aria-valuenow="{first:.0f}">'
@@ -59,16 +65,18 @@ def _floor(samples: tuple[Sample, ...], threshold: float) -> float:
 
 def _axis(first: float, last: float) -> str:
     times = [first + (last - first) * i / 4 for i in range(5)]
-    marks = "".join(f"<span>{f'{t:.1f} s' if last - first < 8 else clock(t)}</span>" for t in times)
+    digits = 1 if last - first >= 0.8 else 2
+    marks = "".join(f"<span>{f'{t:.{digits}f} s' if last - first < 8 else clock(t)}</span>" for t in times)
     return f'<div class="axis" aria-hidden="true">{marks}</div>'
 
 
 def _legend(samples: int, keys: int, threshold: float) -> str:
     if not samples:
         return '<p class="legend">Drag over the line to choose a part; click to go there.</p>'
+    count = f"{keys} keyframe{'' if keys == 1 else 's'} of {samples} sample{'' if samples == 1 else 's'}"
     return (
         '<p class="legend"><span class="swatch curve"></span>similarity <span class="swatch threshold"></span>'
-        f"threshold {threshold:.2f} <span>{keys} keyframe{'' if keys == 1 else 's'} of {samples} samples</span></p>"
+        f"threshold {threshold:.2f} <span>{count}</span></p>"
     )
 
 

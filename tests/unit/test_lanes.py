@@ -10,8 +10,8 @@ from tests.unit.samples import LOOK, analysis
 
 
 def _at(html: str, lane: str) -> list[tuple[float, float, str]]:
-    (inside,) = re.findall(rf'<div class="lane {lane}"[^>]*>(.*?)</div>', html)
-    found = re.findall(r'style="left:([\d.]+)%;width:([\d.]+)%">([^<]*)</i>', inside)
+    (inside,) = re.findall(rf'<div class="lane {lane}(?: dense)?"[^>]*>(.*?)</div>', html)
+    found = re.findall(r'style="left:([\d.]+)%;width:([\d.]+)%">(?:<bdi>)?([^<]*)', inside)
     return [(float(left), float(width), word) for left, width, word in found]
 
 
