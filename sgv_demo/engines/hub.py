@@ -6,6 +6,7 @@ import errno
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -154,14 +155,20 @@ def _bar(model: str, total: int, progress: Progress | None) -> type[tqdm]:
             self._bytes = kwargs.get("unit") == "B"
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": True})
-            self._done = float(kwargs.get("initial") or 0)
+            self._done = self._before = float(kwargs.get("initial") or 0)
+            self._began = time.monotonic()
 
         def update(self, n: float | None = 1) -> bool | None:
             self._done += n or 0
             if self._bytes and progress is not None and total:
                 share = min(self._done / total, 1.0)
-                progress(f"Downloading {model} ({gigabytes(int(self._done))} of {gigabytes(total)})", share)
+                amount = f"{gigabytes(int(self._done))} of {gigabytes(total)}{self._pace()}"
+                progress(f"Downloading {model} ({amount})", share)
             return None
+
+        def _pace(self) -> str:
+            seconds = time.monotonic() - self._began
+            return f", {gigabytes(int((self._done - self._before) / seconds))} a second" if seconds > 1 else ""
 
     return Bar
 

@@ -189,3 +189,15 @@ def test_progress_bar_counts_bytes():
     bytes_bar.update(1_000_000_000)
     bar(unit="it").update(1)
     assert told == [("Downloading owner/name (1.0 GB of 4.0 GB)", 0.25)]
+
+
+def test_progress_bar_says_how_fast(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(hub.time, "monotonic", lambda: clock[0])
+    told = []
+    bar = hub._bar("owner/name", 4_000_000_000, lambda text, share: told.append(text))(
+        unit="B", total=0, name="x", initial=1_000_000_000
+    )
+    clock[0] += 20.0
+    bar.update(1_000_000_000)
+    assert told == ["Downloading owner/name (2.0 GB of 4.0 GB, 50 MB a second)"]
