@@ -16,20 +16,31 @@ import gradio as gr
 
 from sgv_demo.ui.theme import ASSETS
 
-LANGUAGES = ("zh",)
-"""Beside English. Tables are in assets/words/: `page` for what stands on the page, `messages` for errors, notes and
-what is said of engines."""
+_TABLES = ASSETS / "words"
+LANGUAGES = tuple(sorted(folder.name for folder in _TABLES.iterdir()))
+"""Beside English. Each has a folder of tables: `page` for what stands on the page, `messages` for errors, notes and what
+is said of engines."""
 
 
 def table(language: str) -> dict[str, str]:
     """English text to the language's."""
-    files = sorted((ASSETS / "words" / language).glob("*.json"))
+    files = sorted((_TABLES / language).glob("*.json"))
     return {key: text for file in files for key, text in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
-I18N = gr.I18n(**{language: table(language) for language in LANGUAGES})
+MARK = "§"
+"""Before each key in gradio's tables: gradio translates whatever equals a key, values ("histogram") and a visitor's words
+too. assets/words.js takes it off."""
+
+_SAID: dict[str, str] = {}
+"""English for what `say` marked: with a mark, the key itself can't be shown."""
+
+I18N = gr.I18n(
+    en=_SAID, **{language: {MARK + key: text for key, text in table(language).items()} for language in LANGUAGES}
+)
 
 
 def say(text: str) -> Any:
-    """A component's label, or a choice's, in the visitor's language."""
-    return I18N(text)
+    """A component's label, or a choice's, in the visitor's language; first said while the page is built."""
+    _SAID[MARK + text] = text
+    return I18N(MARK + text)
