@@ -18,8 +18,8 @@ from sgv_demo.ui.theme import ASSETS
 
 _TABLES = ASSETS / "words"
 LANGUAGES = tuple(sorted(folder.name for folder in _TABLES.iterdir()))
-"""Beside English. Each has a folder of tables: `page` for what stands on the page, `messages` for errors, notes and what
-is said of engines."""
+"""Beside English. Each has a folder of tables: `page` for what stands on the page, `messages` for errors, notes and
+what is said of engines."""
 
 
 def table(language: str) -> dict[str, str]:
@@ -29,7 +29,7 @@ def table(language: str) -> dict[str, str]:
 
 
 MARK = "§"
-"""Before each key in gradio's tables: gradio translates whatever equals a key, values ("histogram") and a visitor's words
+"""Before each key in gradio's tables: gradio translates whatever equals a key, values ("histogram") and visitors' words
 too. assets/words.js takes it off."""
 
 _SAID: dict[str, str] = {}
