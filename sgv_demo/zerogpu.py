@@ -286,7 +286,9 @@ class Slots:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> EngineError:
-        return EngineError(f"{str(error).strip().rstrip('.')}. {self._rest().capitalize()}")
+        # The text of gradio's error is its repr, in quotes; what was meant for people is its message.
+        said = str(getattr(error, "message", error)).strip().rstrip(".")
+        return EngineError(f"{said}. {self._rest().capitalize()}")
 
     def _rest(self) -> str:
         left = max(self.steps - self.done, 1)

@@ -200,7 +200,7 @@ FINISHED = (
         "GPU 时段在这一步中途结束；已完成并保留 12 步，最多还剩 3 步；再次运行会从这里继续。",
     ),
     (
-        "'You have exceeded your free ZeroGPU quota (90s requested vs. 42s left). Try again in 3:20:00. '. "
+        "You have exceeded your free ZeroGPU quota (90s requested vs. 42s left). Try again in 3:20:00. "
         "12 steps are done and kept, at most 3 remain; run it again and it goes on from here.",
         "免费 ZeroGPU 配额已用完（需要 90 秒，还剩 42 秒），3:20:00 后可再试。已完成并保留 12 步，最多还剩 3 "
         "步；再次运行会从这里继续。",
