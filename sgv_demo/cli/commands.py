@@ -206,7 +206,7 @@ def engines(args: Namespace) -> None:
         write_json(rows, "-")
         return
     for row in rows:
-        print(f"{row['name']:18} {row['label']}\n{'':18} {row['about']}")
+        print(f"{row['name']:18} {row['label']}\n{'':18} {row['about']}\n{'':18} {row['how']}")
     chosen = next(row for row in rows if "why" in row)
     print(f"\n{chosen['why']}")
 

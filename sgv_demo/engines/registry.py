@@ -28,22 +28,31 @@ ABOUT = {
     ),
     "sharecaptioner": (
         "ShareCaptioner-Video 7B",
-        "Captions, summaries and re-captions (InternLM-XComposer2-4KHD). Choose it with --captioner.",
+        "Captions, summaries and re-captions (InternLM-XComposer2-4KHD).",
     ),
     "sharegpt4video": (
         "ShareGPT4Video 8B",
-        "Answers questions about 16 frames (LLaVA-NeXT on Llama 3). Choose it with --answerer.",
+        "Answers questions about 16 frames (LLaVA-NeXT on Llama 3).",
     ),
     "smolvlm2": (
         "SmolVLM2, a small general model",
-        "Captions and answers on a laptop's CPU; not ShareGPT4Video, shorter and less exact. --engine smolvlm2.",
+        "Captions and answers on a laptop's CPU; not ShareGPT4Video, shorter and less exact.",
     ),
     "remote": (
         "A model on a server",
-        "Captions and answers by OpenAI-compatible servers. --engine remote --base-url URL --model NAME.",
+        "Captions and answers by OpenAI-compatible servers.",
     ),
 }
 """Name → (label, what it is)."""
+
+HOW = {
+    "measured": "--engine measured",
+    "sharecaptioner": "--captioner MODEL",
+    "sharegpt4video": "--answerer MODEL",
+    "smolvlm2": "--engine smolvlm2",
+    "remote": "--engine remote --base-url URL --model NAME",
+}
+"""Name → how it is chosen on the command line."""
 
 _ROLES = {
     "auto": ("", ""),
@@ -260,7 +269,7 @@ def describe_engines(settings: Settings) -> list[dict[str, Any]]:
     chosen = {"captioner": captioner_name(settings), "answerer": answerer_name(settings)}
     rows: list[dict[str, Any]] = []
     for name, (label, about) in ABOUT.items():
-        row: dict[str, Any] = {"name": name, "label": label, "about": about}
+        row: dict[str, Any] = {"name": name, "label": label, "about": about, "how": HOW[name]}
         if roles := [role for role, engine in chosen.items() if engine == name]:
             row |= {"chosen": roles, "why": why(settings)}
         if name == "sharecaptioner":
