@@ -13,7 +13,7 @@ from sgv_demo.engines.registry import ABOUT, answerer_name, captioner_name, plan
 from sgv_demo.engines.surroundings import gather
 from sgv_demo.settings import Settings
 
-State = Literal["ready", "downloading", "loading", "failed", "available", "to download", "too large"]
+State = Literal["ready", "downloading", "loading", "failed", "available", "to download", "too large", "not set up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def settings_for(row: EngineRow, settings: Settings) -> Settings:
 def _plain(name: str, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
     label, about = ABOUT[name]
     there = name == "measured" or bool(settings.base_url)
-    state, detail = state_of(name, loaded, "available" if there else "failed", "" if there else "Give --base-url.")
+    missing = "" if there else "Start the page with --base-url or SGV_BASE_URL."
+    state, detail = state_of(name, loaded, "available" if there else "not set up", missing)
     return EngineRow(
         key=name,
         engine=name,

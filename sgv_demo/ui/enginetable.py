@@ -8,7 +8,13 @@ from sgv_demo.engines.catalog import gigabytes
 from sgv_demo.engines.panel import EngineRow
 from sgv_demo.ui.render import esc, trouble
 
-_WORDS = {"available": "Not loaded", "to download": "Not loaded", "too large": "Too large here", "failed": "Failed"}
+_WORDS = {
+    "available": "Not loaded",
+    "to download": "Not loaded",
+    "too large": "Too large here",
+    "failed": "Failed",
+    "not set up": "Not set up",
+}
 
 
 def table(rows: Iterable[EngineRow], why: str, facts: dict[str, str], problem: str = "") -> str:

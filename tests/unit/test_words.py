@@ -50,7 +50,7 @@ OTHERS = (
     "CUDA does not start",
     "needs 7.3 GB, 2.0 GB are free",
     "17.4 GB to download",
-    "Give --base-url.",
+    "Start the page with --base-url or SGV_BASE_URL.",
     "this program's",
     "the server's model's",
     "llava on a server",
