@@ -36,7 +36,7 @@ def header(title: str, engine: EngineInfo) -> str:
         f'{chip(engine)}<i aria-hidden="true">▾</i></button>'
         '<button class="flat" data-room="history">History</button>'
         '<button class="flat" data-panel="about-panel" aria-expanded="false">About</button>'
-        '<button class="flat" data-language aria-label="Language" title="Language">文<small>A</small></button>'
+        '<button class="flat" data-language aria-label="Language" title="Language"></button>'
         '<button class="flat" data-theme aria-label="Light or dark">◐</button></nav></header>'
     )
 

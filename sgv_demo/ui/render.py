@@ -21,7 +21,10 @@ from sgv_demo.types import Caption, Evidence, KeyframeMark, TraceMark, VideoInfo
 PictureUrl = Callable[[str | None], str]
 """From a file name inside the result's folder to an address, or "" when there is no such picture."""
 
-_TIME = re.compile(r"(?<![\w:.,])(\d{1,2}:[0-5]\d(?::[0-5]\d)?(?!\d|:\d)|(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b)")
+_TIME = re.compile(
+    r"(?<![\w:.,])(\d{1,2}:[0-5]\d(?::[0-5]\d)?(?!\d|:\d)|(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b)",
+    re.ASCII,  # a Chinese character may stand right before a time
+)
 
 CARET = '<span class="caret" aria-hidden="true"></span>'
 

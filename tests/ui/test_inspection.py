@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from sgv_demo.dataset_record import parse
+from tests.ui.axe import serious
 from tests.ui.conftest import Server, Visitor, arrive
 
 STORED = "JSON.parse(localStorage.getItem({!r}) ?? 'null')"
@@ -266,40 +267,19 @@ def test_looks(
     assert visitor.errors == []
 
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-"""axe-core 4.14.1 (MPL-2.0), for tests only."""
-
-
-def _serious(visitor: Visitor) -> list[str]:
-    """What axe finds of the WCAG 2 A and AA rules with serious or critical impact, as "rule: where"."""
-    if not visitor.page.evaluate("!!window.axe"):
-        visitor.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = visitor.page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations']})"
-    )
-    return [
-        f"{v['id']}: {node['target']} {node['html'][:120]}"
-        for v in found["violations"]
-        if v["impact"] in ("serious", "critical")
-        for node in v["nodes"]
-        # Gradio's own drop area says "Drop Video Here" and is labelled "Drop a video file here".
-        if not (v["id"] == "label-content-name-mismatch" and "upload-container" in node["html"])
-    ]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(
+def test_axe_finds_nothingserious(
     browser: Browser, contexts: list[BrowserContext], server: Server, clip: Path, theme: str
 ) -> None:
     visitor = arrive(browser, contexts, server.url, 1440, 900).open(theme)
-    found = {"empty": _serious(visitor)}
+    found = {"empty": serious(visitor)}
     _finished(visitor, clip)
     visitor.cards().nth(1).get_by_role("button", name="Made up").click()
     for name in ("1 Video", "2 Captions", "3 Summary", "4 Ask", "Compare", "Dataset"):
         visitor.tab(name) if name[0].isdigit() else visitor.room(name)
-        found[name] = _serious(visitor)
+        found[name] = serious(visitor)
     visitor.page.locator("[data-room=history]").click()
-    found["history"] = _serious(visitor)
+    found["history"] = serious(visitor)
     assert {place: what for place, what in found.items() if what} == {}
 
 

@@ -57,3 +57,10 @@ def test_an_hour_stays_small_and_nothing_runs() -> None:
 def test_nothing_measured_no_lanes() -> None:
     assert lanes(None, 0.0, 4.0) == ""
     assert lanes(analysis(evidence=(), captions=(), keyframes=()), 0.0, 4.0) == ""
+
+
+def test_crowded_lanes_have_no_words_and_no_gaps() -> None:
+    evidence = tuple(Evidence(10.0 * i, 10.0 * i + 10, (("pan left", "pan right")[i % 2],)) for i in range(360))
+    html = lanes(analysis(evidence=evidence, captions=()), 0.0, 3600.0)
+    assert '<div class="lane camera dense"' in html
+    assert {word for _, _, word in _at(html, "camera")} == {""}

@@ -113,6 +113,7 @@ class TestTimes:
             ("from 2 seconds to 4.5 s", ["2", "4.5"]),
             ("12 secs", ["12"]),
             ("to 0:12: darker", ["12"]),
+            ("球在0:02滚过，4.5 s后停下", ["2", "4.5"]),
             ("ratio 16:9, version 3.2, 4 stones, 1:234", []),
         ],
     )
@@ -216,6 +217,13 @@ class TestTimeline:
         assert "polyline" in plot
         assert "2 keyframes of 6 samples" in plot
         assert "left:20.00%;width:40.00%" in plot
+
+    def test_an_hour_of_keyframes_leaves_the_curve_in_sight(self) -> None:
+        samples = [Sampled(Sample(t / 40, 0.5, True)) for t in range(300)]
+        analysis = state(Opened(INFO), *samples, *(Kept(mark(i, i / 40)) for i in range(300)))
+        plot = timeline(INFO, analysis, 0.87, 0.0, None)
+        assert 'class="timeline whole dense"' in plot
+        assert plot.count('y1="90" y2="100"') == 300
 
     def test_thinning_keeps_the_dips(self) -> None:
         samples = tuple(Sample(float(t), 0.1 if t == 1777 else 0.9, False) for t in range(1800))

@@ -1,0 +1,27 @@
+"""What axe-core finds on a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.ui.conftest import Visitor
+
+_AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+"""axe-core 4.14.1 (MPL-2.0), for tests only."""
+
+
+def serious(visitor: Visitor) -> list[str]:
+    """What it finds of the WCAG 2 A and AA rules with serious or critical impact, as "rule: where"."""
+    if not visitor.page.evaluate("!!window.axe"):
+        visitor.page.evaluate(_AXE.read_text(encoding="utf-8"))
+    found = visitor.page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations']})"
+    )
+    return [
+        f"{v['id']}: {node['target']} {node['html'][:120]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"]
+        # Gradio's own drop area says "Drop Video Here" and is labelled "Drop a video file here".
+        if not (v["id"] == "label-content-name-mismatch" and "upload-container" in node["html"])
+    ]
