@@ -29,7 +29,9 @@ sgv.words = (() => {
 
   function load(wanted) {
     language = wanted;
-    table = window.gradio_config?.i18n_translations?.[wanted.split("-")[0]] ?? {};
+    const name = wanted.split("-")[0];
+    const marked = name === "en" ? {} : window.gradio_config?.i18n_translations?.[name] ?? {};
+    table = Object.fromEntries(Object.entries(marked).map(([key, text]) => [key.slice(1), text])); // off comes words.MARK
     patterns = Object.keys(table).filter((key) => HOLE.test(key)).map(compiled).sort((a, b) => b.weight - a.weight);
     known = new Map();
   }
@@ -74,7 +76,7 @@ sgv.words = (() => {
   }
 
   function foreign(node) {
-    const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const element = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
     const zone = element?.closest?.(`${FOREIGN}, [translate="yes"]`);
     return !!zone && zone.getAttribute("translate") !== "yes";
   }

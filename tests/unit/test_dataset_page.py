@@ -15,6 +15,7 @@ from sgv_demo.ui import dataset_view
 from sgv_demo.ui.dataset_handlers import DatasetHandlers
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.room import Room, RoomHandlers
+from sgv_demo.ui.words import MARK
 from tests.unit.samples import analysis
 
 
@@ -56,7 +57,7 @@ def test_a_file_opens_and_shows_its_first_page(handlers: DatasetHandlers, file: 
     assert last["dataset"] == str(file)
     assert "45 records in 2 source folders" in last["dataset_about"]
     (everywhere, star), *folders = last["dataset_folder"]["choices"]
-    assert (everywhere.key, star) == ("All folders", "*")
+    assert (everywhere.key, star) == (MARK + "All folders", "*")
     assert folders == [("(none) (23)", ""), ("odd (22)", "odd")]
     assert last["dataset_results"].count("data-record") == dataset_view.PAGE
     *_, offered = handlers.offered()
