@@ -65,7 +65,7 @@ def _floor(samples: tuple[Sample, ...], threshold: float) -> float:
 
 def _axis(first: float, last: float) -> str:
     times = [first + (last - first) * i / 4 for i in range(5)]
-    digits = 1 if last - first >= 0.8 else 2
+    digits = 1 if last - first >= 4 else 2
     marks = "".join(f"<span>{f'{t:.{digits}f} s' if last - first < 8 else clock(t)}</span>" for t in times)
     return f'<div class="axis" aria-hidden="true">{marks}</div>'
 
