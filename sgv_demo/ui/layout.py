@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import api, masthead, room_wiring, theme, words
+from sgv_demo.ui import api, masthead, ownserver, room_wiring, theme, words
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.enginepanel import TITLE, EngineHandlers
 from sgv_demo.ui.tabs import ask, captions, summary, video
@@ -81,12 +81,12 @@ def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
             with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"]:
                 with gr.Tab(say("1 Video"), id="video"):
                     parts |= video.build(desk.captioners.names()[0] != "measured")
-                with gr.Tab(say("2 Captions"), id="captions") as parts["tab_captions"]:
+                with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
                     room |= room_wiring.bar()
                     parts |= captions.build()
                 with gr.Tab(say("3 Summary"), id="summary"):
                     parts |= summary.build()
-                with gr.Tab(say("4 Ask"), id="ask") as parts["tab_ask"]:
+                with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
                     parts |= ask.build(desk.answerers.names()[0] != "measured")
                 room |= room_wiring.tabs(desk)
     return parts
@@ -105,6 +105,8 @@ def _header(desk: Desk) -> dict[str, Any]:
         with gr.Row(elem_classes="buttons"):
             parts["load"] = gr.Button(say("Load now"), size="sm", min_width=100)
             parts["unload"] = gr.Button(say("Unload"), size="sm", min_width=100, interactive=False)
+        if desk.settings.visitor_urls:
+            parts |= ownserver.build()
     gr.HTML(masthead.about(desk.settings), elem_id="about-panel")
     parts["status"] = gr.HTML(shown["status"], elem_id="status")
     return parts
@@ -136,7 +138,7 @@ def _left(desk: Desk) -> dict[str, Any]:
         elem_id="strip",
     )
     with gr.Row(elem_id="actions"):
-        parts["run"] = gr.Button(say("Run"), variant="primary", interactive=False, elem_id="run", min_width=120)
+        parts["run"] = gr.Button("Run", variant="primary", interactive=False, elem_id="run", min_width=120)
         parts["stop"] = gr.Button(say("Stop"), interactive=False, elem_id="stop", min_width=80, scale=0)
         parts["restart"] = gr.Button(say("Start over"), visible=False, elem_id="restart", min_width=116, scale=0)
     parts["progress"] = gr.HTML("", elem_id="progress")

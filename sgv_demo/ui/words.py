@@ -41,6 +41,10 @@ I18N = gr.I18n(
 
 
 def say(text: str) -> Any:
-    """A component's label, or a choice's, in the visitor's language; first said while the page is built."""
+    """A component's label, or a choice's, in the visitor's language; first said while the page is built.
+
+    Not for a label that handlers change: when the language is switched, gradio says the first one again. Such a label
+    is plain, and translated on the page.
+    """
     _SAID[MARK + text] = text
     return I18N(MARK + text)

@@ -41,7 +41,7 @@ def build(models: bool) -> dict[str, Any]:
             submit_btn=False,
             elem_id="question",
         )
-        made["ask"] = gr.Button(say("Ask"), variant="primary", scale=0, min_width=90, elem_id="ask")
+        made["ask"] = gr.Button("Ask", variant="primary", scale=0, min_width=90, elem_id="ask")
         made["ask_stop"] = gr.Button(say("Stop"), scale=0, min_width=80, interactive=False, elem_id="ask-stop")
     made["clear"] = gr.Button(say("Clear conversation"), size="sm", visible=False, elem_id="clear")
     made["grid"] = gr.HTML("", elem_id="grid")
