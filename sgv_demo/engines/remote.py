@@ -53,6 +53,8 @@ class Remote(GeneralModel):
     def __init__(self, fleet: Fleet, access: Access, model: str) -> None:
         self._fleet, self._access, self._model = fleet, access, model
         count = len(fleet.servers)
+        # What a visitor's server says must never be found in the store under the operator's model.
+        whose = [server.url for server in fleet.servers] if access.outside_only else []
         # A server that was started from a folder calls its model by that folder's path, which is nobody's business.
         name = PurePath(model).name if model.startswith(("/", "~", ".")) or "\\" in model else model
         self.info = EngineInfo(
@@ -60,7 +62,7 @@ class Remote(GeneralModel):
             label=f"{name} on {'a server' if count == 1 else f'{count} servers'}",
             device="remote",
             model=name,
-            fingerprint=hashlib.sha256(model.encode()).hexdigest()[:12],
+            fingerprint=hashlib.sha256("\n".join((model, *whose)).encode()).hexdigest()[:12],
         )
 
     def count_tokens(self, text: str) -> int:

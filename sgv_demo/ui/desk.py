@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.engines.catalog import gigabytes
@@ -39,6 +39,25 @@ class Choice:
     """Key of its row on the engine panel; empty: it gets one of its own."""
     missing: Callable[[], int] | None = None
     """Bytes to fetch first, for an engine that is fetched only when its Load button asks for it."""
+
+
+class VisitorsServer(NamedTuple):
+    """A server that a visitor named. Address and model are the engine's name: the visitor's page carries them, and
+    nothing is kept for others."""
+
+    base_url: str
+    model: str
+    """Empty: the first one that the server lists."""
+
+    def name(self) -> str:
+        """The engine's name."""
+        return "\n".join(("server", self.base_url.strip(), self.model.strip()))
+
+    @classmethod
+    def of(cls, name: str) -> VisitorsServer | None:
+        """The server that an engine's name stands for; None for any other engine."""
+        kind, *given = name.split("\n")
+        return cls(*given) if kind == "server" and len(given) == 2 else None
 
 
 class Shelf:
@@ -135,15 +154,23 @@ class Desk:
 
     def captioner(self, name: str, *, fetch: bool = False) -> Captioner:
         """Raises EngineError when it can't be loaded; see `Shelf.get`."""
-        engine = self.captioners.get(name, fetch=fetch)
+        engine = self._visitors(name) or self.captioners.get(name, fetch=fetch)
         assert isinstance(engine, Captioner)
         return engine
 
     def answerer(self, name: str, *, fetch: bool = False) -> Answerer:
         """Raises EngineError when it can't be loaded; see `Shelf.get`."""
-        engine = self.answerers.get(name, fetch=fetch)
+        engine = self._visitors(name) or self.answerers.get(name, fetch=fetch)
         assert isinstance(engine, Answerer)
         return engine
+
+    def _visitors(self, name: str) -> Any:
+        server = VisitorsServer.of(name)
+        if server is None:
+            return None
+        from sgv_demo.engines.remote import load_for_visitor
+
+        return load_for_visitor(self.settings, *server)
 
     def unload(self, captioner: str, answerer: str) -> None:
         """Frees the memory of a captioner and an answerer; a network that the other role still uses stays."""
@@ -158,6 +185,8 @@ class Desk:
         engine = self.captioners.loaded(name)
         if isinstance(engine, Captioner):
             return engine.info
+        if server := VisitorsServer.of(name):
+            return EngineInfo("remote", "A server of your own", "remote", server.model)
         choice = self.choice(name)
         return choice.info or EngineInfo(choice.name, choice.label)
 

@@ -11,7 +11,7 @@ from sgv_demo.engines import Answerer, Captioner, registry
 from sgv_demo.engines.panel import EngineRow, Loaded, engine_rows, state_of
 from sgv_demo.errors import SgvError
 from sgv_demo.ui import enginetable, masthead
-from sgv_demo.ui.desk import Choice, Desk
+from sgv_demo.ui.desk import Choice, Desk, VisitorsServer
 from sgv_demo.ui.handlers import UNFORESEEN, Updates
 from sgv_demo.ui.pump import batches
 
@@ -36,12 +36,16 @@ class EngineHandlers:
             "header": masthead.header(TITLE, info),
             "status": masthead.status_line(info, desk.settings),
             "engine_state": enginetable.table(rows(desk), registry.why(desk.settings), _facts(desk), trouble),
-            "load": gr.update(interactive=not all(loaded)),
+            "load": gr.update(interactive=not all(map(self._is_there, (engine, answerer), loaded))),
             # On ZeroGPU the engines were handed to the workers when the page started.
             "unload": gr.update(interactive=heavy and not desk.settings.zero_gpu),
             "model_decoding": gr.update(visible=engine != "measured"),
             "answering": gr.update(visible=answerer != "measured"),
         }
+
+    @staticmethod
+    def _is_there(name: str, loaded: object | None) -> bool:
+        return loaded is not None or VisitorsServer.of(name) is not None
 
     def load(self, engine: str, answerer: str) -> Iterator[Updates]:
         """Loads both chosen engines; yields how far it is."""

@@ -11,6 +11,7 @@ from sgv_demo.ui.controls import THRESHOLDS, Controls
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.enginepanel import EngineHandlers
 from sgv_demo.ui.handlers import Updates, VideoHandlers
+from sgv_demo.ui.ownserver import OwnServer
 from sgv_demo.ui.tabs.ask import TEMPERATURE
 from sgv_demo.ui.talking import AskControls, AskHandlers
 from sgv_demo.ui.visit import Talk, Visit
@@ -124,6 +125,11 @@ class Wiring:
         for name in ("engine", "answerer"):
             self._now(parts[name].change, engines.view, chosen)
         self._gpu(parts["load"].click, engines.load, chosen, parts["engine_state"])
+        if "own_use" in parts:
+            given = [parts["own_url"], parts["own_model"]]
+            use = OwnServer(self.desk).use
+            for event in (parts["own_use"].click, parts["own_url"].submit, parts["own_model"].submit):
+                self._now(event, use, given, queue=True, concurrency_limit=4)
         self._now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_id=GPU, concurrency_limit=1)
 
     def _shows_engines(self, event: Any) -> None:
