@@ -10,7 +10,7 @@ import pytest
 from sgv_demo.engines import Scene
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
-from sgv_demo.steps import ask, drain, recaption, summarize
+from sgv_demo.steps import MOST_LEVELS, OVERHEAD_TOKENS, ask, attempt, drain, recaption, summarize
 from sgv_demo.types import Caption, Generation, GenerationOptions, Trace
 from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner, words
 from tests.unit.samples import analysis
@@ -29,7 +29,7 @@ def run(generator: Generator[Event, None, T]) -> tuple[list[Event], T]:
 
 
 def captions(count: int, words_each: int) -> list[Caption]:
-    return [Caption(i, 2.0 * i, 2.0 * i + 2, "word " * words_each) for i in range(count)]
+    return [Caption(i, 2.0 * i, 2.0 * i + 2, "word " * words_each, stated_time=2.0 * i + 2) for i in range(count)]
 
 
 def test_drain_returns_the_text_and_the_trace() -> None:
@@ -40,10 +40,33 @@ def test_drain_returns_the_text_and_the_trace() -> None:
 
 def test_closing_drain_closes_the_generation() -> None:
     script = Script()
-    stream = drain(script.say("x", "a b c"), lambda piece: Delta(0, piece))
+    generation = script.say("x", "a b c")  # kept: one that nobody holds is closed by the interpreter anyway
+    stream = drain(generation, lambda piece: Delta(0, piece))
     next(stream)
     stream.close()
     assert script.closed == ["x"]
+
+
+def silent(text: str) -> Generation:
+    yield ""
+    yield text
+    return Trace("p", (), 0)
+
+
+def test_an_empty_piece_is_an_event_too_so_that_a_silent_step_can_be_stopped() -> None:
+    assert len(run(drain(silent("a"), lambda piece: Delta(0, piece)))[0]) == 2
+
+
+def test_pieces_carry_the_span_of_their_step() -> None:
+    events, _ = run(attempt(lambda: silent("a"), "caption 2", 1, (2.0, 4.0)))
+    assert events[-1] == Delta(1, "a", 2.0, 4.0)
+
+
+def test_white_space_alone_is_a_blank_answer() -> None:
+    events, result = run(attempt(lambda: silent(" \n"), "caption 2", 1))
+    assert result is None
+    assert isinstance(events[-1], Failed)
+    assert "blank" in events[-1].failure.message
 
 
 def test_what_fits_is_summarized_at_once() -> None:
@@ -53,6 +76,23 @@ def test_what_fits_is_summarized_at_once() -> None:
     assert isinstance(events[-1], Summarized)
     assert events[-1].levels == 1
     assert "3 captions" in events[-1].text
+
+
+def test_a_blank_summary_fails_unless_that_is_fine() -> None:
+    engine = ScriptedCaptioner(Script(blank={"summarize"}))
+    events, done = run(summarize(captions(3, 10), engine, PLAIN))
+    assert not done
+    assert isinstance(events[-1], Failed)
+    events, done = run(summarize(captions(3, 10), engine, PLAIN, blank_is_fine=True))
+    assert done
+    assert isinstance(events[-1], Summarized)
+
+
+def test_the_picture_of_a_summary_is_kept_under_its_name() -> None:
+    events, _ = run(summarize(captions(3, 10), ScriptedCaptioner(Script()), PLAIN, lambda _trace, step: f"{step}.png"))
+    assert isinstance(events[-1], Summarized)
+    assert events[-1].trace
+    assert events[-1].trace.picture == "summary.png"
 
 
 class Small(ScriptedCaptioner):
@@ -84,23 +124,34 @@ def test_what_does_not_fit_is_summarized_in_levels_and_said() -> None:
     assert streamed == events[-1].text
 
 
+def test_captions_that_just_fit_are_one_segment() -> None:
+    events, _ = run(summarize(captions(2, 150 - OVERHEAD_TOKENS), Small(), PLAIN))
+    assert not [e for e in events if isinstance(e, Noted)]
+
+
 def test_segments_keep_the_times_of_their_captions() -> None:
-    seen: list[list[tuple[float, float]]] = []
+    seen: list[list[tuple[int, float, float, float]]] = []
 
     class Noting(Small):
         def summarize(self, captions, options: GenerationOptions) -> Generation:
-            seen.append([(c.start, c.end) for c in captions])
+            seen.append([(c.index, c.start, c.end, c.stated_time) for c in captions])
             return super().summarize(captions, options)
 
     run(summarize(captions(12, 50), Noting(), PLAIN))
-    assert seen[0] == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0), (6.0, 8.0)]
-    assert seen[-1] == [(0.0, 8.0), (8.0, 16.0), (16.0, 24.0)]
+    assert seen[0] == [(i, 2.0 * i, 2.0 * i + 2, 2.0 * i + 2) for i in range(4)]
+    assert seen[-1] == [(0, 0.0, 8.0, 2.0), (1, 8.0, 16.0, 10.0), (2, 16.0, 24.0, 18.0)]
 
 
 def test_captions_longer_than_the_context_each_still_end() -> None:
-    events, done = run(summarize(captions(3, 500), Small(), PLAIN))
+    class Wordy(Small):
+        def summarize(self, captions, options: GenerationOptions) -> Generation:
+            super().summarize(captions, options)
+            return self.script.say("summarize", "word " * 500)
+
+    events, done = run(summarize(captions(3, 500), Wordy(), PLAIN))
     assert done
     assert isinstance(events[-1], Summarized)
+    assert events[-1].levels == MOST_LEVELS
 
 
 def test_a_failing_segment_fails_the_summary() -> None:
@@ -112,6 +163,20 @@ def test_a_failing_segment_fails_the_summary() -> None:
     assert events[-1].failure.message == "Out of luck; retry it."
 
 
+def test_one_failing_segment_is_enough() -> None:
+    class Once(Small):
+        def summarize(self, captions, options: GenerationOptions) -> Generation:
+            stream = super().summarize(captions, options)
+            return self.script.say("broken", "a b") if len(self.given) == 2 else stream
+
+    engine = Once()
+    engine.script.fail["broken"] = "Out of luck; retry it."
+    events, done = run(summarize(captions(12, 50), engine, PLAIN))
+    assert not done
+    assert len(engine.given) == 2
+    assert isinstance(events[-1], Failed)
+
+
 def test_blank_questions_and_prompts_are_refused() -> None:
     video = analysis().video
     assert video is not None
@@ -119,7 +184,10 @@ def test_blank_questions_and_prompts_are_refused() -> None:
         ask(Scene(video), "  ", [], ScriptedAnswerer(Script()), PLAIN)
     with pytest.raises(SettingsError):
         recaption("\n", ScriptedCaptioner(Script()), PLAIN)
-    assert "a boat" in words(recaption(" a boat ", ScriptedCaptioner(Script()), PLAIN))
+    assert "detail: a boat under" in words(recaption(" a boat ", ScriptedCaptioner(Script()), PLAIN))
+    script = Script()
+    ask(Scene(video), " What? ", [], ScriptedAnswerer(script), PLAIN)
+    assert script.asked == [("What?", 0)]
 
 
 def test_a_trace_without_pictures_keeps_its_figures() -> None:
@@ -127,4 +195,4 @@ def test_a_trace_without_pictures_keeps_its_figures() -> None:
 
     mark = trace_mark(Trace("p", (1, 2, 3), 40, 1.5, "length", None, (3, 2), "smaller"), "saw/0001.png")
     assert (mark.new_tokens, mark.prompt_tokens, mark.finish, mark.tiles) == (3, 40, "length", (3, 2))
-    assert (mark.note, mark.picture) == ("smaller", "saw/0001.png")
+    assert (mark.note, mark.picture, mark.seconds) == ("smaller", "saw/0001.png", 1.5)
