@@ -194,10 +194,11 @@ class Store:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             key = str(data["key"])
-        except (ValueError, KeyError, TypeError):
+            folder = self.folder(key)
+        except (ValueError, KeyError, TypeError, StoreError):
             log.warning("A permalink's file is damaged")
             return None
-        if self.folder(key).is_dir():
+        if folder.is_dir():
             return key, reviews.from_record(data.get("review"))
         path.unlink(missing_ok=True)
         return None

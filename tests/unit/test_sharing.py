@@ -33,6 +33,7 @@ def test_a_remembered_result_opens_by_its_key(store: Store) -> None:
     again = store.recall(KEY)
     assert again is not None
     assert again.summary == "Another."
+    assert [file.name for file in store.folder(KEY).iterdir()] == ["result.json"]
 
 
 def test_nothing_is_recalled_of_what_is_not_there(store: Store) -> None:
@@ -70,11 +71,45 @@ def test_a_wrong_token_leads_nowhere(store: Store, token: str) -> None:
     assert store.linked(token) is None
 
 
-def test_a_damaged_link_leads_nowhere(store: Store) -> None:
+def test_a_token_can_not_name_a_file_elsewhere(store: Store, tmp_path: Path) -> None:
+    store.remember(analysis(key=KEY))
+    (store.links / store.link(KEY)).rename(tmp_path / ("a" * 19))
+    assert store.linked("../" + "a" * 19) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"key": "../elsewhere"}'])
+def test_a_damaged_link_leads_nowhere(store: Store, content: str) -> None:
     store.remember(analysis(key=KEY))
     token = store.link(KEY)
-    (store.links / token).write_text("{")
+    (store.links / token).write_text(content)
     assert store.linked(token) is None
+
+
+def test_a_link_whose_result_is_gone_is_taken_away(store: Store) -> None:
+    store.remember(analysis(key=KEY))
+    token = store.link(KEY)
+    (store.folder(KEY) / "result.json").unlink()
+    (store.folder(KEY) / "links").unlink()
+    store.folder(KEY).rmdir()
+    assert store.linked(token) is None
+    assert list(store.links.iterdir()) == []
+
+
+def test_a_video_is_kept_once_and_copied_where_the_disk_can_not_link(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in (("one.MP4", b"one"), ("two.mp4", b"two")):
+        (tmp_path / name).write_bytes(content)
+
+    def refuse(*_paths: Path) -> None:
+        raise OSError("Another disk.")
+
+    monkeypatch.setattr("sgv_demo.store.os.link", refuse)
+    store.keep_video(KEY, tmp_path / "one.MP4")
+    store.keep_video(KEY, tmp_path / "two.mp4")
+    kept = store.video(KEY)
+    assert kept
+    assert (kept.name, kept.read_bytes()) == ("video.mp4", b"one")
 
 
 def test_deletion_really_deletes(store: Store, tmp_path: Path) -> None:
@@ -87,6 +122,7 @@ def test_deletion_really_deletes(store: Store, tmp_path: Path) -> None:
     assert kept is not None
     assert kept.read_bytes() == b"movie"
     store.delete(KEY)
+    assert list(store.links.iterdir()) == []  # before anybody follows them, which would take them away
     assert store.recall(KEY) is None
     assert store.linked(token) is None
     assert store.linked(second) is None
@@ -100,8 +136,8 @@ def test_a_pruned_result_takes_its_link_along(store: Store, monkeypatch: pytest.
     monkeypatch.setattr("sgv_demo.store._IN_USE_SECONDS", -1.0)
     store.megabytes = 0
     assert store.prune() == 1
-    assert store.linked(token) is None
     assert list(store.links.iterdir()) == []
+    assert store.linked(token) is None
 
 
 def test_a_proof_is_this_stores_and_lasts(store: Store, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgv_demo import store as store_module
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Captioned, Finished, Noted
 from sgv_demo.store import Store, content_hash, key_of
@@ -56,8 +58,16 @@ def test_what_an_earlier_run_wrote_is_not_written_twice(tmp_path: Path) -> None:
         with store.session(KEY) as session:
             session.write(CAPTIONS[0])
             session.write(Noted("n"))
+            session.write(Noted("n"))
     lines = (store.folder(KEY) / "events.jsonl").read_text().split("\n")
     assert len([line for line in lines if line]) == 2
+
+
+def test_what_is_written_can_be_read_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path, 100)
+    with store.session(KEY) as session:
+        session.write(CAPTIONS[0])
+        assert len(store.events(KEY)) == 1
 
 
 def test_a_second_writer_of_the_same_result_reads_only(tmp_path: Path) -> None:
@@ -74,12 +84,13 @@ def test_pictures_are_written_whole_and_named_inside_the_folder(tmp_path: Path) 
     store = Store(tmp_path, 100)
     image = np.full((48, 64, 3), 200, np.uint8)
     with store.session(KEY) as session:
-        names = [session.keyframe(3, image), session.saw("summary", image)]
-    assert names == ["keyframes/0003.jpg", "saw/summary.png"]
+        names = [session.keyframe(3, image), session.saw("summary", image), session.saw(1, image)]
+    assert names == ["keyframes/0003.jpg", "saw/summary.png", "saw/0001.png"]
     for name in names:
         with Image.open(store.folder(KEY) / name) as picture:
             assert picture.size == (64, 48)
-    assert not list(store.folder(KEY).rglob("*.tmp"))
+    files = [file for file in store.folder(KEY).rglob("*") if file.is_file()]
+    assert sorted(files) == sorted(store.folder(KEY) / name for name in ("events.jsonl", *names))
 
 
 @pytest.mark.parametrize("key", ["../../etc", "", "A" * 40, "a" * 39, "a" * 41, f"{'a' * 39}/"])
@@ -101,6 +112,33 @@ def test_the_oldest_results_go_first_and_fresh_ones_stay(tmp_path: Path) -> None
     assert store.prune() == 0
 
 
+def test_a_result_in_use_or_just_written_stays_whatever_the_cap(tmp_path: Path) -> None:
+    store = Store(tmp_path, 0)
+    for age, name in ((3600, "a"), (3600, "b"), (60, "c")):
+        folder = store.folder(name * 40)
+        folder.mkdir(parents=True)
+        (folder / "blob").write_bytes(b"1")
+        then = time.time() - age
+        os.utime(folder / "blob", (then, then))
+    assert store.prune(keep="a" * 40) == 1
+    assert sorted(f.name[0] for f in store.root.iterdir()) == ["a", "c"]
+
+
+def test_the_cap_is_in_megabytes_and_looked_at_after_each_run(tmp_path: Path) -> None:
+    store = Store(tmp_path, 1)
+    folder = store.folder("b" * 40)
+    folder.mkdir(parents=True)
+    (folder / "blob").write_bytes(bytes(900_000))
+    os.utime(folder / "blob", (0, 0))
+    with store.session(KEY) as session:
+        session.write(CAPTIONS[0])
+    assert folder.is_dir()
+    store.megabytes = 0
+    with store.session(KEY):
+        pass
+    assert not folder.exists()
+
+
 def test_deleting_removes_every_file(tmp_path: Path) -> None:
     store = Store(tmp_path, 100)
     with store.session(KEY) as session:
@@ -116,7 +154,7 @@ def test_a_place_that_can_not_be_written_is_a_clear_error(tmp_path: Path) -> Non
         Store(tmp_path, 100).session(KEY)
 
 
-def test_the_key_changes_with_whatever_changes_the_result() -> None:
+def test_the_key_changes_with_whatever_changes_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = AnalysisOptions()
     keys = {
         key_of("content", ENGINE, options),
@@ -127,6 +165,9 @@ def test_the_key_changes_with_whatever_changes_the_result() -> None:
     }
     assert len(keys) == 5
     assert key_of("content", ENGINE, AnalysisOptions()) == key_of("content", ENGINE, options)
+    Store(tmp_path, 1).folder(key_of("content", ENGINE, options))  # it is one that a store takes
+    monkeypatch.setattr(store_module, "__version__", "another")
+    assert key_of("content", ENGINE, options) not in keys
 
 
 def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:
@@ -137,3 +178,8 @@ def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:
     assert content_hash(tmp_path / "b.bin") == first
     file.write_bytes(b"three")
     assert content_hash(file) != first
+    os.utime(file, ns=(0, 1))
+    content_hash(file)
+    file.write_bytes(b"seven")
+    os.utime(file, ns=(0, 2))  # as long as before, and changed within the same second
+    assert content_hash(file) == hashlib.sha256(b"seven").hexdigest()
