@@ -56,6 +56,7 @@ window.sgv = (() => {
     if (!region) {
       region = Object.assign(document.createElement("div"), { id: "said", className: "sr" });
       region.setAttribute("aria-live", "polite");
+      region.translate = false;
       document.querySelector(".gradio-container")?.append(region);
     }
     region.textContent = text.trim();

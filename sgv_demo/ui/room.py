@@ -287,4 +287,7 @@ def _replay(video: Path | None, analysis: Analysis) -> str:
     if video is None:
         return f'<p class="hint">The video of this result wasn\'t kept; its frames are. {own}</p>'
     address = render.esc(render.file_url(video))
-    return f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}"></video><p>{own}</p>'
+    return (
+        f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}" translate="no"></video>'
+        f"<p>{own}</p>"
+    )
