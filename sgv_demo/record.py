@@ -125,7 +125,7 @@ def from_record(record: object) -> Analysis:
             finished=bool(data.get("finished", True)),
             seconds=float(data.get("seconds") or 0.0),
         )
-    except (ValidationError, TypeError, ValueError) as error:
+    except (ValidationError, TypeError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"This JSON isn't a result of this program ({reason}); export it again.") from error
 
@@ -138,8 +138,9 @@ def parse(text: str) -> Analysis:
     """
     try:
         record = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StoreError(f"This is no JSON (line {error.lineno}: {error.msg}); export the result again.") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        line, reason = (1, "nested too deeply") if isinstance(error, RecursionError) else (error.lineno, error.msg)
+        raise StoreError(f"This is no JSON (line {line}: {reason}); export the result again.") from error
     return from_record(record)
 
 
@@ -187,5 +188,5 @@ def event_from_line(line: str) -> Event | None:
                 return Captioned(_EVENTS["captioned"].validate_python(data), from_store=True)
             case _:
                 return _EVENTS[kind].validate_python(data)
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError):
         return None

@@ -223,7 +223,15 @@ def test_a_published_record_becomes_cards() -> None:
 
 
 @pytest.mark.parametrize(
-    "own", [{}, {"captions": 3}, {"captions": [{"index": "x"}]}, {"captions": [], "engine": 5}, "x"]
+    "own",
+    [
+        {},
+        {"captions": 3},
+        {"captions": [{"index": "x"}]},
+        {"captions": [], "engine": 5},
+        {"captions": [], "summary_levels": float("inf")},
+        "x",
+    ],
 )
 def test_a_forged_field_of_ours_is_not_believed(own: object) -> None:
     result, _ = dataset_record.parse(json.dumps(_record(1, "One.", sgv_demo=own)))

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from sgv_demo.exports import clock, cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
-from sgv_demo.types import Caption, Evidence
-from tests.unit.samples import EVIDENCE, analysis
+from sgv_demo.types import AnalysisOptions, Caption, Evidence, Moving, SamplingOptions
+from tests.unit.samples import ENGINE, EVIDENCE, analysis
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,13 @@ def test_every_caption_has_a_cue_and_no_two_overlap() -> None:
 def test_a_single_first_caption_lasts_for_the_clip() -> None:
     only = analysis(captions=(Caption(0, 0.0, 0.0, "Alone."),))
     assert cues(only) == [(0.0, 4.0, "Alone.")]
+    assert cues(replace(only, video=None)) == [(0.0, 2.0, "Alone.")]
+
+
+@pytest.mark.parametrize(("end", "half"), [(3.0, 1.5), (20.0, 2.0)])
+def test_the_first_caption_leaves_room_for_the_first_pair(end: float, half: float) -> None:
+    pair = analysis(captions=(Caption(0, 0.0, 0.0, "A."), Caption(1, 0.0, end, "B.")))
+    assert cues(pair) == [(0.0, half, "A."), (half, end, "B.")]
 
 
 def test_webvtt_is_well_formed_and_escaped() -> None:
@@ -58,6 +65,40 @@ def test_times_past_an_hour() -> None:
     assert "01:02:03,500 --> 01:02:05,250" in to_srt(late)
 
 
+def test_times_are_rounded_to_the_millisecond_and_none_is_negative() -> None:
+    odd = analysis(captions=(Caption(1, -0.1, 0.2999, "Odd."),))
+    assert "00:00:00,000 --> 00:00:00,300" in to_srt(odd)
+
+
+def test_a_cue_of_subrip_is_one_paragraph() -> None:
+    assert all(len(block.split("\n")) == 3 for block in to_srt(analysis()).strip().split("\n\n"))
+
+
+def test_a_hostile_engine_name_stays_in_its_note() -> None:
+    named = analysis(engine=replace(ENGINE, label="Mine\n\n00:00.000 --> 00:09.000\nfake"))
+    assert to_vtt(named).count("-->") == 3
+    assert to_vtt(named).split("\n\n")[1].startswith("NOTE Written by: Mine 00:00.000 → 00:09.000 fake")
+
+
+def test_markdown_escapes_whatever_was_read_or_written() -> None:
+    loud = replace(EVIDENCE, text_appeared=("*SALE* <b>",))
+    text = to_markdown(
+        analysis(
+            captions=(Caption(1, 0.0, 2.0, "a \\* b", loud),), summary="<i>x</i>", notes=("<u>y</u> #1",), evidence=()
+        )
+    )
+    assert not re.search(r"<[a-z]", text)
+    assert "\\*SALE\\*" in text
+    assert "a \\\\\\* b" in text
+    assert "- &lt;u&gt;y&lt;/u&gt; \\#1" in text
+
+
+def test_markdown_says_how_frames_were_taken() -> None:
+    assert "captions, a sample every 2 s, 1 beams" in to_markdown(analysis())
+    published = AnalysisOptions(SamplingOptions(published=True))
+    assert "captions, published sampling, 1 beams" in to_markdown(analysis(options=published))
+
+
 def test_markdown_says_who_wrote_it_and_escapes_the_rest() -> None:
     text = to_markdown(analysis())
     assert text.startswith("# my \\*clip\\*.mp4\n")
@@ -81,6 +122,8 @@ def test_evidence_in_phrases() -> None:
         "similarity 0.81",
     ]
     assert evidence_phrases(Evidence(0, 1, ("cut",), cuts=(0.5,), light=0.01)) == ["cut at 0:01"]
+    still = Evidence(0, 1, ("static",), light=-0.02, moving=(Moving("centre", "in place", 0.0, 0.1),))
+    assert evidence_phrases(still) == ["camera static", "2 % darker", "motion centre"]
 
 
 def test_json_is_the_record() -> None:

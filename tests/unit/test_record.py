@@ -24,7 +24,7 @@ from sgv_demo.events import (
     Working,
 )
 from sgv_demo.record import event_from_line, event_to_line, from_record, parse, to_record
-from sgv_demo.types import Failure
+from sgv_demo.types import Failure, VideoInfo
 from tests.unit.samples import EVIDENCE, analysis
 
 
@@ -33,6 +33,21 @@ def test_an_analysis_survives_the_round_trip_but_for_its_path() -> None:
     after = from_record(json.loads(json.dumps(to_record(before))))
     assert before.video is not None
     assert after == replace(before, video=replace(before.video, path=Path("my *clip*.mp4")))
+
+
+def test_what_a_plain_run_has_not_survives_too() -> None:
+    video = replace(VideoInfo(Path("a.mp4"), 4.0, 25.0, (640, 360), "h264"), start=1.5)
+    trace = analysis().captions[1].trace
+    before = analysis(
+        video=video, summary_levels=2, summary_trace=trace, failure=Failure("caption 3", "It broke.", 2), finished=False
+    )
+    assert from_record(json.loads(json.dumps(to_record(before)))) == before
+
+
+def test_a_path_in_a_record_is_cut_to_its_name() -> None:
+    video = parse('{"captions": [], "video": {"file": "/etc/secret/a.mp4"}}').video
+    assert video
+    assert video.path == Path("a.mp4")
 
 
 def test_no_local_path_is_in_a_record() -> None:
@@ -52,10 +67,22 @@ def test_the_documented_fields_are_there() -> None:
 def test_captions_alone_are_enough() -> None:
     found = parse('{"captions": [{"index": 0, "start": 0, "end": 2, "text": "A dog."}]}')
     assert found.captions[0].text == "A dog."
+    assert (found.finished, found.summary_levels, found.failure) == (True, 1, None)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1]", "{}", '{"captions": 3}', '{"captions": [{"index": "x"}]}', '{"captions": [], "fps": ']
+    "text",
+    [
+        "",
+        "[1]",
+        "{}",
+        '{"captions": 3}',
+        '{"captions": [{"index": "x"}]}',
+        '{"captions": [], "fps": ',
+        '{"captions": [], "notes": 3}',
+        '{"captions": [], "summary_levels": 1e999}',
+        pytest.param('{"a":' * 100_000, id="deep"),
+    ],
 )
 def test_anything_else_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(StoreError) as caught:
@@ -97,6 +124,20 @@ def test_passing_events_are_not_kept(event: Event) -> None:
     assert event_to_line(event) is None
 
 
-@pytest.mark.parametrize("line", ["", "{", '{"kept": {"ind', "[]", '{"unknown": 1}', '{"a": 1, "b": 2}', '{"kept": 3}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{",
+        '{"kept": {"ind',
+        "[]",
+        '{"unknown": 1}',
+        '{"a": 1, "b": 2}',
+        '{"kept": 3}',
+        '{"opened": {"notes": 3}}',
+        '{"opened": {"width": 1e999}}',
+        pytest.param('{"finished":' * 100_000, id="deep"),
+    ],
+)
 def test_torn_and_foreign_lines_are_left_out(line: str) -> None:
     assert event_from_line(line) is None
