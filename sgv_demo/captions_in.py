@@ -56,7 +56,7 @@ def _cues(text: str) -> list[Caption]:
         words = _plain(" ".join(lines[at + 1 :]))
         if match and words:
             start, end = seconds(match.group(1)), seconds(match.group(2))
-            found.append(Caption(len(found), start, max(start, end), words, stated_time=end))
+            found.append(Caption(len(found), start, max(start, end), words, stated_time=max(start, end)))
     return found
 
 
