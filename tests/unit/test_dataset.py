@@ -12,6 +12,7 @@ from sgv_demo import dataset, dataset_record
 from sgv_demo.dataset import Dataset
 from sgv_demo.errors import DatasetError
 from sgv_demo.review import NONE
+from sgv_demo.types import Sample
 from tests.unit.samples import analysis
 
 
@@ -185,6 +186,9 @@ def test_the_record_is_of_the_published_schema() -> None:
     assert [c["idx"] for c in record["captions"]] == ["1", "2", "3", "-1"]
     assert record["timestamp"] == [0.0, 2.0, 4.0]
     assert record["keyframe"] == [0, 1, 2]
+    assert "summary" not in record["sgv_demo"]
+    samples = tuple(Sample(2.0 * i, 0.9, kept=i != 1) for i in range(4))
+    assert dataset_record.to_record(analysis(samples=samples))["keyframe"] == [0, 2, 3]
 
 
 def test_a_text_corrected_in_the_file_is_the_text_that_comes_back() -> None:
@@ -208,6 +212,11 @@ def test_appended_records_are_found_in_a_file_that_ends_without_a_newline(tmp_pa
     fresh = tmp_path / "new.jsonl"
     dataset_record.append(fresh, analysis())
     assert fresh.read_text(encoding="utf-8").startswith('{"video_id"')
+    dataset_record.append(fresh, analysis(summary="half a pair: \ud83d"))
+    assert len(fresh.read_bytes().splitlines()) == 2
+    with pytest.raises(DatasetError, match="can't be written") as caught:
+        dataset_record.append(tmp_path, analysis())
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_a_published_record_becomes_cards() -> None:
@@ -220,6 +229,11 @@ def test_a_published_record_becomes_cards() -> None:
     assert result.engine.label == "The dataset's own captions"
     timed, _ = dataset_record.parse(json.dumps(_record(3, "a", "b", timestamp=[1.0, 7.5])))
     assert [(c.start, c.end) for c in timed.captions] == [(1.0, 1.0), (1.0, 7.5)]
+    backwards, _ = dataset_record.parse(json.dumps(_record(3, "a", "b", timestamp=[7.5, 1.0])))
+    assert [(c.start, c.end) for c in backwards.captions] == [(0, 0), (0, 2)]
+    deep, _ = dataset_record.parse(json.dumps(_record(3, "a", video_path="videos/part 1/deep.mp4")))
+    assert deep.video
+    assert deep.video.path == Path("deep.mp4")
 
 
 @pytest.mark.parametrize(
@@ -238,7 +252,7 @@ def test_a_forged_field_of_ours_is_not_believed(own: object) -> None:
     assert [c.text for c in result.captions] == ["One."]
 
 
-@pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"captions": []}'])
+@pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"captions": []}', pytest.param('{"a":' * 100_000, id="deep")])
 def test_a_line_that_is_no_record(line: str) -> None:
     with pytest.raises(DatasetError):
         dataset_record.parse(line)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sgv_demo.video.keyframes import Decision, KeyframeSelector, limit
+from sgv_demo.video.keyframes import Decision, KeyframeSelector, Limited, limit
 
 
 def alike(a: float, b: float) -> float:
@@ -50,9 +50,13 @@ def test_every_sample() -> None:
 @pytest.mark.parametrize(
     ("values", "time", "end", "closes"),
     [
-        ([0.0], 1.9, 2.0, True),  # it would be the second keyframe
+        ([0.0], 0.9, 1.0, True),  # it would be the second keyframe
+        ([0.0], 0.0, 9.0, False),  # there is one picture only
         ([0.0, 1.0], 3.9, 4.0, True),  # a whole interval after the last kept one
         ([0.0, 1.0], 3.0, 3.1, False),  # less than that
+        ([0.0, 1.0], 3.9, 3.985, True),  # as good as a whole interval
+        ([0.0, 1.0], 3.9, 3.97, False),
+        ([0.0, 1.0], 2.0, 9.0, False),  # shown for long, but kept already
         ([0.0, 1.0, 1.0], 4.5, 4.6, True),  # the last kept one is at 2 s
         ([0.0, 1.0, 2.0], 4.0, 4.1, False),  # it is the last kept one itself
     ],
@@ -97,6 +101,10 @@ def test_limit_keeps_as_many_as_allowed(maximum: int) -> None:
     assert result.indices[0] == 0
     if maximum > 1:
         assert result.indices[-1] == 5
+
+
+def test_limit_of_nothing() -> None:
+    assert limit([], 3, similarity=alike) == Limited((), (), 0)
 
 
 def test_limit_refuses_zero() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,8 @@ def test_an_edit_keeps_the_original_and_can_be_taken_back() -> None:
     assert review.edited(result).captions[0] == result.captions[0]
     assert review.edit(result.captions[1], " ") == NONE
     assert review.edit(result.captions[1], result.captions[1].text + "\n") == NONE
+    padded = Caption(0, 0.0, 0.0, " As the engine wrote it.\n")
+    assert NONE.edit(padded, padded.text) == NONE
 
 
 def test_a_verdict_keeps_all_its_parts() -> None:
@@ -37,6 +40,11 @@ def test_a_verdict_keeps_all_its_parts() -> None:
     assert review.of(2) == Verdict(2, "wrong order", "Better.", "look again", True)
     assert review.flag(2).of(2).flagged is False
     assert NONE.flag(5).flag(5) == NONE
+    assert NONE.remark(5, "n").of(5).note == "n"
+
+
+def test_verdicts_are_equal_whatever_order_they_were_given_in() -> None:
+    assert NONE.flag(2).flag(1) == NONE.flag(1).flag(2)
 
 
 def test_json_and_back() -> None:
@@ -65,11 +73,18 @@ def test_parts_of_a_wrong_type_are_left_out() -> None:
         [{"index": 1, "rating": "splendid", "text": 7, "note": ["x"], "flagged": "yes"}, {"index": 2, "flagged": True}]
     )
     assert found == NONE.flag(2)
+    assert from_record([{"index": 1, "text": " "}]) == NONE
 
 
 def test_ratings_by_engine() -> None:
     result = analysis()
-    rows = tally([(result, NONE.rate(0, "accurate").rate(1, "made up")), (result, NONE.rate(0, "accurate").flag(2))])
+    rows = tally(
+        [
+            (result, NONE.rate(0, "accurate").rate(1, "made up")),
+            (result, NONE.rate(0, "accurate").flag(2)),
+            (analysis(captions=()), NONE),
+        ]
+    )
     assert [row.engine for row in rows] == ["Scripted, for tests, nf4"]
     assert (rows[0].captions, rows[0].rated, rows[0].flagged) == (6, 3, 1)
     assert rows[0].counts == {"accurate": 2, "missing something": 0, "made up": 1, "wrong order": 0}
@@ -86,6 +101,7 @@ def test_ratings_by_engine() -> None:
         ("The camera zooms out.", "static", "static"),
         ("The camera remains static.", "pan left", "static"),
         ("A fixed shot of the bay.", "zoom in", "static"),
+        ("The light is not strong, the camera pans left.", "pan right", "pan left"),
     ],
 )
 def test_words_against_the_measured_camera_are_asked_about(text: str, camera: str, word: str) -> None:
@@ -107,6 +123,7 @@ def test_words_against_the_measured_camera_are_asked_about(text: str, camera: st
         ("The camera is static.", ("static",)),
         ("A static pole stands there.", ("pan left",)),
         ("The camera stops being static and pans left.", ("pan left",)),
+        ("The camera pans left, then is static.", ("pan left",)),
     ],
 )
 def test_no_question_without_a_contradiction(text: str, camera: tuple[str, ...]) -> None:
@@ -124,6 +141,9 @@ def test_text_read_anywhere_in_the_span_counts() -> None:
     whole = Caption(0, 0.0, 4.0, "A sign says “Exit”, another “Open”.")
     (question,) = questions_about(analysis(captions=(whole,)), whole)
     assert "“Open”" in question
+    first, *rest = analysis().keyframes
+    marks = (first, *(replace(mark, look=None) for mark in rest))  # only the one at which the span begins was read
+    assert len(questions_about(analysis(captions=(whole,), keyframes=marks), whole)) == 1
 
 
 def test_text_is_not_asked_about_where_none_was_read() -> None:
@@ -133,6 +153,8 @@ def test_text_is_not_asked_about_where_none_was_read() -> None:
 def test_a_cut_that_was_not_measured() -> None:
     assert len(questions(_pair("The scene cuts to a beach.", "static"))) == 1
     assert questions(_pair("The scene cuts to a beach.", "cut", cuts=(1.0,))) == []
+    assert questions(_pair("The scene cuts to a beach.", "static", cuts=(1.0,))) == []
+    assert questions(_pair("The scene cuts to a beach.", "cut")) == []
     assert questions(_pair("Without any hard cut the light fades.", "static")) == []
 
 

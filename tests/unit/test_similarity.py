@@ -38,6 +38,26 @@ def test_histogram_rows_are_of_length_one_and_float32() -> None:
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
 
 
+def plain(*shares: tuple[int, tuple[int, int, int]], size: tuple[int, int] = (40, 40)) -> Frame:
+    """A picture of stripes: (rows, colour) each."""
+    rows = [np.full((count, size[1], 3), colour, np.uint8) for count, colour in shares]
+    return Frame(0, np.concatenate(rows))
+
+
+def test_histogram_is_of_hue_first_and_compares_by_the_bhattacharyya_coefficient() -> None:
+    red, orange, blue = (255, 0, 0), (255, 160, 0), (0, 0, 255)
+    rows = make_embedder("histogram").embed(
+        [plain((40, red)), plain((40, orange)), plain((40, blue)), plain((10, red), (30, blue))]
+    )
+    assert [int(np.argmax(row)) // 16 for row in rows[:3]] == [0, 1, 8]  # twelve hues of 15 steps each
+    np.testing.assert_allclose(rows[0] @ rows.T, [1, 0, 0, 0.5], atol=1e-6)
+
+
+def test_histogram_of_one_row_of_pixels() -> None:
+    rows = make_embedder("histogram").embed([plain((1, (255, 0, 0)), size=(1, 200_000))])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+
+
 def test_histogram_of_nothing() -> None:
     assert make_embedder("histogram").embed([]).shape == (0, 192)
 
@@ -97,6 +117,7 @@ def test_clip_embeds_each_frame_once_whatever_the_batch(tiny_clip: Path, monkeyp
     np.testing.assert_allclose(embedder.embed(frames), whole, atol=1e-5)
     assert len(seen) == len(frames)
     assert embedder.embed([]).shape == (0, 32)
+    assert ClipEmbedder.load(str(tiny_clip)) is embedder  # loaded once for all runs
 
 
 def test_clip_that_is_nowhere_fails_with_a_remedy(tmp_path: Path) -> None:
@@ -104,6 +125,19 @@ def test_clip_that_is_nowhere_fails_with_a_remedy(tmp_path: Path) -> None:
         make_embedder("clip", model=str(tmp_path / "not" / "there"))
     with pytest.raises(EngineError, match="can't be loaded"):
         make_embedder("clip", model=str(tmp_path))
+
+
+def test_the_hub_is_waited_for_as_long_as_the_setting_says(tiny_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def fetch(_model: str, *, etag_timeout: float, **_more: object) -> str:
+        asked.append(etag_timeout)
+        return str(tiny_clip)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    monkeypatch.setenv("SGV_HUB_TIMEOUT", "7")
+    make_embedder("clip", model="somebody/a-tower")
+    assert asked == [7]
 
 
 def test_clip_without_a_hub_fails_over(monkeypatch: pytest.MonkeyPatch) -> None:
