@@ -1,18 +1,18 @@
-// Hints for somebody's first time: one at a time, beside what it is about. A hint goes away for good in this browser
-// when it is closed, or when what it speaks of was done.
+// Hints for somebody's first time: one at a time, at the lower edge, where nothing moves because of it. A hint goes away
+// for good in this browser when it is closed, or when what it speaks of was done.
 "use strict";
 sgv.hints = (() => {
   const NAME = "sgv-hints";
   const HINTS = [
-    { name: "start", beside: "#examples", when: "#examples .example", done: ["click", "[data-example], #player"],
+    { name: "start", when: "#examples .example", done: ["click", "[data-example], #player"],
       text: "New here? Tap an example, then press Run." },
-    { name: "range", beside: "#timeline", when: "#timeline .timeline.whole", done: ["pointerdown", "#timeline .plot"],
+    { name: "range", when: "#timeline .timeline.whole", done: ["pointerdown", "#timeline .plot"],
       text: "Drag over the line to look at a part of the video only: captions and questions keep to it." },
-    { name: "cards", beside: "#cards", when: '#cards .card:not(.live) .frame', done: ["click", "#cards [data-seek]"],
+    { name: "cards", when: '#cards .card:not(.live) .frame', done: ["click", "#cards [data-seek]"],
       text: "A time or a picture takes the player there. With j and k you walk through the captions; ? shows all keys." },
-    { name: "ask", beside: "#subject", when: "#subject .subject", done: ["keydown", "#question"],
+    { name: "ask", when: "#subject .subject", done: ["keydown", "#question"],
       text: "Ask in your own words, also about what was asked before. The pictures that the answer rests on are shown below it." },
-    { name: "compare", beside: "#bar", when: "#bar .room-bar", done: ["click", "[data-open=compare-room]"],
+    { name: "compare", when: "#bar .room-bar", done: ["click", "[data-open=compare-room]"],
       text: "Run again in another mode or with another engine: Compare shows both side by side." },
   ];
   const read = () => { try { return JSON.parse(localStorage.getItem(NAME)) ?? []; } catch { return []; } };
@@ -25,13 +25,13 @@ sgv.hints = (() => {
     if (shown?.dataset.hint === hint.name) { shown.remove(); shown = null; }
   }
 
-  function show(hint, place) {
+  function show(hint) {
     shown = Object.assign(document.createElement("p"), { className: "first-hint" });
     shown.dataset.hint = hint.name;
     shown.setAttribute("role", "note");
     const button = Object.assign(document.createElement("button"), { textContent: "Got it", onclick: () => close(hint) });
     shown.append(Object.assign(document.createElement("span"), { textContent: hint.text }), button);
-    place.before(shown);
+    document.querySelector(".gradio-container")?.append(shown);
   }
 
   const visible = (selector) => [...document.querySelectorAll(selector)].some((element) => element.offsetParent);
@@ -42,8 +42,7 @@ sgv.hints = (() => {
     shown?.remove();
     shown = null;
     const next = HINTS.find((hint) => !seen.has(hint.name) && visible(hint.when));
-    const place = next && document.querySelector(next.beside);
-    if (place) show(next, place);
+    if (next) show(next);
     if (HINTS.every((hint) => seen.has(hint.name))) clearInterval(timer);
   }
 

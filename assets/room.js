@@ -241,6 +241,7 @@ sgv.room = (() => {
     const rows = all.map((item) => {
       const open = el("button", { className: "past", onclick: () => { box.close(); act({ name: "open", key: item.key, proof: item.proof }); } },
         el("b", { textContent: item.name, dir: "auto" }), el("span", { textContent: item.about }), el("small", { textContent: new Date(item.when).toLocaleString(document.documentElement.lang || []) }));
+      open.title = item.name;
       const remove = el("button", { className: "verdict", textContent: "Delete" });
       remove.setAttribute("aria-label", `Delete ${item.name}`);
       remove.onclick = () => {

@@ -7,6 +7,7 @@ for the last frame.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
@@ -84,7 +85,7 @@ def expected_samples(info: VideoInfo, sampling: SamplingOptions) -> int:
     if sampling.published:
         return max(1, len(captioner_indices(round(info.duration * info.fps), info.fps)))
     span = max(0.0, min(end, info.start + info.duration) - max(start, info.start))
-    return int(span / sampling.every) + 2 if span > 0 else 1
+    return math.ceil(span / sampling.every - 1e-9) + 1 if span > 0 else 1
 
 
 def _check_range(sampling: SamplingOptions, info: VideoInfo) -> None:

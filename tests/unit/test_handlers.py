@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,9 @@ class TestVideo:
         assert cards == {"0", "1", "2"}
         last = updates[-1]
         assert last["downloads"].count("download=") == 7
-        assert len(last["player"]["subtitles"]) == 3
+        cues = [cue["timestamp"] for cue in last["player"]["subtitles"]]
+        assert len(cues) == 3
+        assert all(before[1] < after[0] for before, after in pairwise(cues)), "two cues at once"
         assert "A summary of 3 captions" in last["summary"]
 
     def test_failure_keeps_what_is_done_and_retry_goes_on_from_there(self, room: Room) -> None:

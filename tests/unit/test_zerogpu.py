@@ -198,7 +198,7 @@ def test_a_used_up_quota_says_so_and_what_remains(captioner, quota) -> None:
     quota.left = 12
     with (
         captioner_in_slots(captioner, ZERO, 20) as engine,
-        pytest.raises(EngineError, match=r"^You have exceeded your free ZeroGPU quota.*0 steps are done.*at most 20 remain"),
+        pytest.raises(EngineError, match=r"^You have exceeded your free.*0 steps are done.*at most 20 remain"),
     ):
         run(engine.describe(keyframe(0), OPTIONS))
     assert len(quota.asked) == 1
