@@ -109,6 +109,19 @@ def test_one_that_fits_alone_is_taken_and_the_other_is_not() -> None:
     assert (plan.captioner.engine, plan.answerer.engine, plan.swap) == ("measured", "sharegpt4video", False)
 
 
+def test_what_the_big_one_takes_is_not_there_for_a_small_one() -> None:
+    edge = needed(SHARECAPTIONER, "nf4", "cuda") + MARGIN
+    here = frozenset((CAPTIONER_MODEL,)) | SMALL
+    assert choose(Facts(gpu="x", gpu_free=edge, here=here)).answerer.engine == "measured"
+    small = needed(catalog.SMOL_256M, "none", "cuda")
+    assert choose(Facts(gpu="x", gpu_free=edge + small, here=here)).answerer.model is catalog.SMOL_256M
+
+
+def test_where_nothing_is_here_the_best_is_fetched_and_not_the_smallest() -> None:
+    assert choose(Facts(ram_free=16 * GIB, hub=True, space=True)).captioner.model is catalog.SMOL_500M
+    assert choose(Facts(ram_free=16 * GIB, space=True)).captioner.engine == "measured"
+
+
 def test_a_cpu_takes_a_small_one_and_a_gpu_the_largest_that_fits() -> None:
     cpu = choose(Facts(ram_free=32 * GIB, here=SMALL)).captioner.model
     gpu = choose(Facts(gpu="x", gpu_free=card(8) - 10**9, here=SMALL)).captioner.model

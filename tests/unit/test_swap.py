@@ -154,6 +154,26 @@ def test_a_load_that_fails_leaves_the_seat_free(gpu) -> None:
     assert run(captioner.describe(KEYFRAME, OPTIONS))[0]
 
 
+def test_a_load_that_fails_leaves_nobody_on_the_seat(gpu) -> None:
+    turns, script = Turns(), Script()
+    captioner = TurnCaptioner(Seat(turns, engine(ScriptedCaptioner, gpu, script, movable=True), 1))
+
+    def fail() -> ScriptedAnswerer:
+        raise EngineError("No room.")
+
+    with pytest.raises(EngineError, match="No room"):
+        Seat(turns, fail, 1)
+    assert run(captioner.describe(KEYFRAME, OPTIONS))[0]
+    assert gpu.log[-2:] == ["to cpu captioner", "to cuda captioner"]
+
+
+def test_tokens_are_counted_by_the_engine_that_is_loaded(gpu) -> None:
+    captioner, _, _ = pair(gpu)
+    assert gpu.on == ["answerer"]
+    assert captioner.count_tokens("two words") == 2
+    assert gpu.on == ["captioner"]
+
+
 def test_unloading_frees_it_and_the_next_step_loads_again(gpu) -> None:
     captioner, answerer, _ = pair(gpu)
     answerer.unload()

@@ -1,0 +1,124 @@
+"""Which pictures of a clip are looked at, at the edges: ranges, blank starts, caps, uneven times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from sgv_demo.errors import SettingsError, StoreError
+from sgv_demo.events import Event, Kept, Noted, Sampled
+from sgv_demo.settings import Settings
+from sgv_demo.store import Session, Store
+from sgv_demo.types import Frame, SamplingOptions
+from sgv_demo.watch import Step, _mark, watch
+from tests.unit.conftest import texture
+from tests.unit.video_files import damage, write_clip
+
+QUICK = SamplingOptions(measure=False)
+ALL = SamplingOptions(measure=False, keep_all=True)
+
+
+def times(items: Iterator[Event | Step]) -> list[float]:
+    return [round(item.keyframe.frame.time, 2) for item in items if isinstance(item, Step)]
+
+
+def test_a_range_closes_at_its_own_end(clip: Path, settings: Settings) -> None:
+    # The cut at 4 s is kept; one second later the range ends, and that is less than an interval.
+    assert times(watch(clip, replace(QUICK, end=5.0), settings)) == [0.0, 4.0]
+    assert times(watch(clip, replace(ALL, end=6.0), settings)) == [0.0, 2.0, 4.0, 6.0]
+
+
+def test_published_sampling_keeps_to_a_range_and_closes_nothing(clip: Path, settings: Settings) -> None:
+    published = replace(ALL, published=True)
+    assert times(watch(clip, replace(published, start=3.0), settings)) == [4.0, 6.0]
+    assert times(watch(clip, replace(published, end=4.0), settings)) == [0.0, 2.0, 4.0]
+    assert times(watch(clip, replace(QUICK, published=True), settings)) == [0.0, 4.0]
+
+
+def test_a_start_at_the_very_end_is_refused(clip: Path, settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="but the video ends at 8"):
+        list(watch(clip, replace(QUICK, start=8.0), settings))
+
+
+def test_the_most_keyframes_in_a_run(clip: Path, settings: Settings) -> None:
+    items = list(watch(clip, ALL, replace(settings, max_keyframes=2)))
+    assert times(iter(items)) == [0.0, 2.0]
+    assert any(isinstance(item, Noted) and "Stopped at 2 keyframes" in item.text for item in items)
+
+
+def test_a_maximum_reads_what_it_keeps_at_the_size_of_the_settings(clip: Path, settings: Settings) -> None:
+    items = list(watch(clip, replace(ALL, maximum=2), replace(settings, frame_long_side=64)))
+    steps = [item.keyframe for item in items if isinstance(item, Step)]
+    assert [max(keyframe.frame.image.shape) for keyframe in steps] == [64, 64]
+    assert steps[0].similarity is None
+    assert steps[1].similarity is not None
+    assert steps[1].similarity < 0.87
+
+
+def test_a_maximum_chooses_among_the_keyframes_alone(clip: Path, settings: Settings) -> None:
+    items = list(watch(clip, replace(QUICK, maximum=3), settings))
+    assert times(iter(items)) == [0.0, 4.0, 7.92]
+    assert not any(isinstance(item, Noted) for item in items)
+
+
+@pytest.fixture(scope="module")
+def dark_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 s at 12 fps; the first second is black."""
+    path = tmp_path_factory.mktemp("clips") / "dark start.mp4"
+    pictures = [np.zeros((192, 320, 3), np.uint8), texture(1, (220, 60, 40))]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 320, 192, "yuv420p"
+        for number in range(48):
+            frame = av.VideoFrame.from_ndarray(pictures[number >= 12], "rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 12)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_after_a_blank_start_the_first_picture_that_shows_something_is_kept(
+    dark_start: Path, settings: Settings
+) -> None:
+    items = list(watch(dark_start, SamplingOptions(read_text=False), settings))
+    kept = times(iter(items))
+    assert 1.0 <= kept[0] < 1.6  # measured more often than sampled, so seen before the sample at 2 s
+    sampled = [round(item.sample.time, 2) for item in items if isinstance(item, Sampled)]
+    assert [time for time in sampled if time > kept[0]] == [2.0, 3.92]  # from then on only what is a sample
+
+
+def test_sampling_goes_by_the_clock_where_pictures_come_late() -> None:
+    late = [Frame(time, np.zeros((2, 2, 3), np.uint8)) for time in (0.0, 1.0, 2.3, 3.0, 4.0, 5.0, 9.0, 9.5, 10.0)]
+    seen = list(_mark(late, SamplingOptions(every=2.0), 0.1))
+    assert [each.frame.time for each in seen if each.sample] == [0.0, 2.3, 4.0, 9.0, 10.0]
+    assert [each.frame.time for each in seen if each.last] == [10.0]
+
+
+def test_a_picture_just_before_its_time_is_the_sample() -> None:
+    early = [Frame(time, np.zeros((2, 2, 3), np.uint8)) for time in (0.0, 1.0, 1.95, 2.9)]
+    assert [each.sample for each in _mark(early, SamplingOptions(every=2.0), 0.25)] == [True, False, True, False]
+
+
+def test_what_the_reader_had_to_skip_is_noted(tmp_path: Path, settings: Settings) -> None:
+    path = damage(write_clip(tmp_path / "a.mp4", count=96), 0.4, 0.5)
+    assert any(isinstance(item, Noted) and "damaged" in item.text for item in watch(path, ALL, settings))
+
+
+def test_a_full_disk_is_said_once_and_no_picture_is_named(
+    clip: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> str:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(Session, "keyframe", full)
+    with Store(settings.store_path, 1).session("a" * 40) as session:
+        items = list(watch(clip, ALL, settings, session=session))
+    assert [item.text for item in items if isinstance(item, Noted)] == ["The disk is full."]
+    assert {item.mark.picture for item in items if isinstance(item, Kept)} == {None}
