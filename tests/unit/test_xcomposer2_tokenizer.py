@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
+from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer, _any_of
+from sgv_demo.errors import EngineError
 from tests.tiny_captioner import GOLDEN
 
 END, START = 998, 999
@@ -72,6 +73,31 @@ def test_a_second_special_puts_a_space_before_the_text_between(plain):
 
 def test_punctuation_is_tidied_as_published(plain):
     assert plain.decode(plain.encode("a boat , a dog . It does n't bark")) == "a boat, a dog. It doesn't bark"
+
+
+def test_every_contraction_is_tidied_and_none_is_sent_before_it_is_whole(plain):
+    ids = plain.encode("Is it so ? I 'm here , they 're there ! We 've it , a ' b , it 's done , it does n't . ")
+    whole = plain.response(ids)
+    assert whole == "Is it so? I'm here, they're there! We've it, a'b, it's done, it doesn't."
+    for end in range(len(ids)):
+        assert whole.startswith(plain.response(ids[:end], False))
+
+
+def test_the_longest_name_at_a_place_is_the_token():
+    names = _any_of(["<|im", "<|im_end|>", ""])
+    assert [found[0] for found in names.finditer("a<|im_end|>b<|im")] == ["<|im_end|>", "<|im"]
+
+
+def test_an_answer_goes_on_where_the_marker_has_another_name(tmp_path):
+    config = {"added_tokens_decoder": {str(END): {"content": "<other>", "special": True}}}
+    shutil.copyfile(GOLDEN / "checkpoint" / "tokenizer.model", tmp_path / "tokenizer.model")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    assert Tokenizer.load(tmp_path, 1000).turn_ends == ()
+
+
+def test_turn_markers_beyond_the_embedding_are_told():
+    with pytest.raises(EngineError, match="turn marker"):
+        Tokenizer.load(GOLDEN / "checkpoint", END)
 
 
 def test_ids_beyond_the_tokenizer_decode_to_nothing(renamed):
