@@ -85,7 +85,7 @@ def test_summary_counts_frames_from_1(engine):
     assert trace.picture is None
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2000, 1), (1, 2000), (20000, 10), (336, 336)])
+@pytest.mark.parametrize("size", [(1, 1), (2000, 1), (1, 2000), (9000, 1), (20000, 10), (336, 336)])
 def test_odd_pictures_give_an_answer(engine, size):
     _, trace = drain(engine.describe(keyframe(0, *size), FEW))
     assert trace.picture is not None
@@ -99,6 +99,11 @@ def test_odd_pictures_give_an_answer(engine, size):
 def test_what_is_no_picture_is_told(shape):
     with pytest.raises(EngineError, match="picture"):
         tiling.fit(np.zeros(shape, np.uint8), 9)
+
+
+def test_a_picture_of_other_numbers_is_told():
+    with pytest.raises(EngineError, match="8 bits"):
+        tiling.fit(np.zeros((5, 5, 3), np.float32), 9)  # pyright: ignore[reportArgumentType]
 
 
 def test_empty_prompt_is_told(engine):
