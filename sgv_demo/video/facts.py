@@ -68,7 +68,7 @@ def find_facts(path: Path, settings: Settings) -> Facts:
         if known.count == 1 and known.first is not None:
             # A single picture often has no length of its own.
             end = max(end, (known.first - origin) * base + min(1 / rate, 1.0))
-        claimed = _claimed(opened, base)
+        claimed = _claimed(opened, base, origin)
         opened.reopen()
         start, size = _first_picture(opened, Clock(base, origin, 1 / rate))
         check_pixels(*size, settings)
@@ -120,11 +120,15 @@ def _origin(opened: Pass, known: Scan, base: float) -> int:
     return start if start > 0 else min(0, first)
 
 
-def _claimed(opened: Pass, base: float) -> float | None:
+def _claimed(opened: Pass, base: float, origin: int) -> float | None:
     """Seconds that the header promises for the pictures, or for the whole file where it doesn't say."""
     if opened.stream.duration:
         return opened.stream.duration * base
-    return opened.container.duration / 1e6 if opened.container.duration else None
+    if not opened.container.duration:
+        return None
+    # Matroska's length counts from zero, however late the pictures begin.
+    late = max(origin, 0) * base if opened.container.format.name.startswith("matroska") else 0.0
+    return opened.container.duration / 1e6 - late
 
 
 def _has_all_packets(opened: Pass, known: Scan) -> bool:

@@ -20,6 +20,7 @@ from sgv_demo.types import AnalysisOptions, SamplingOptions
 from sgv_demo.video.compose import published_indices
 from tests.scripted import Script, ScriptedAnswerer
 from tests.unit.samples import ENGINE
+from tests.unit.video_files import number_in, write_clip
 
 
 def scene_of(events: Generator[Event, None, Scene]) -> Scene:
@@ -63,7 +64,25 @@ def test_the_key_names_the_frames(clip: Path, settings: Settings) -> None:
     c = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(start=1.0)))
     d = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(), frames=9))
     assert a.key == b.key
-    assert len({a.key, c.key, d.key}) == 3
+    small = scene_of(prepare_scene(clip, EYES, replace(settings, frame_long_side=64), SamplingOptions()))
+    other = clip.with_name("other.mp4")
+    other.write_bytes(clip.read_bytes() + b"\0")
+    e = scene_of(prepare_scene(other, EYES, settings, SamplingOptions()))
+    assert e.indices == a.indices
+    assert len({a.key, c.key, d.key, small.key, e.key}) == 5
+
+
+def test_a_range_past_the_end_is_cut_there(clip: Path, settings: Settings) -> None:
+    whole = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions()))
+    longer = scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(end=100.0)))
+    assert longer.indices == whole.indices
+
+
+def test_pictures_that_start_late_are_counted_from_the_first(tmp_path: Path, settings: Settings) -> None:
+    path = write_clip(tmp_path / "late.mkv", times=[5 + i / 12 for i in range(48)], sound=9.0)
+    scene = scene_of(prepare_scene(path, EYES, settings, SamplingOptions(), frames=4))
+    assert scene.video.start == pytest.approx(5.0, abs=0.05)
+    assert [number_in(frame.image) for frame in scene.frames] == list(scene.indices)
 
 
 @pytest.mark.parametrize("count", [0, 65, -1])
@@ -75,6 +94,8 @@ def test_a_number_of_frames_out_of_range_is_refused(clip: Path, settings: Settin
 def test_an_empty_range_is_refused(clip: Path, settings: Settings) -> None:
     with pytest.raises(SettingsError):
         scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(start=30.0)))
+    with pytest.raises(SettingsError):
+        scene_of(prepare_scene(clip, EYES, settings, SamplingOptions(start=4.0, end=4.0)))
 
 
 def test_an_engine_that_measures_gets_measurements(clip: Path, settings: Settings) -> None:
@@ -82,6 +103,8 @@ def test_an_engine_that_measures_gets_measurements(clip: Path, settings: Setting
     assert scene.frames == ()
     assert [e.cuts for e in scene.evidence] == [(4.0,), ()]
     assert all(mark.look for mark in scene.keyframes)
+    published = SamplingOptions(read_text=False, published=True)  # a rule for captions; the end is wanted here, too
+    assert scene_of(prepare_scene(clip, MeasuredAnswerer(), settings, published)).keyframes == scene.keyframes
 
 
 def test_measurements_that_are_there_are_used(clip: Path, settings: Settings) -> None:
@@ -95,3 +118,8 @@ def test_measurements_that_are_there_are_used(clip: Path, settings: Settings) ->
     assert done.value.value.evidence is known.evidence
     other = prepare_scene(clip, MeasuredAnswerer(), settings, replace(sampling, start=1.0), analysis=known)
     assert next(other)
+    shorter = prepare_scene(clip, MeasuredAnswerer(), settings, replace(sampling, end=6.0), analysis=known)
+    assert next(shorter)
+    unmeasured = replace(known, keyframes=tuple(replace(mark, look=None) for mark in known.keyframes))
+    for useless in (replace(known, finished=False), unmeasured):
+        assert next(prepare_scene(clip, MeasuredAnswerer(), settings, sampling, analysis=useless))

@@ -198,6 +198,14 @@ def test_edit_list_hides_what_is_before_it(tmp_path: Path) -> None:
     assert numbers(reader, 0, 0.5, 2.9) == [12, 18, 46]
 
 
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.ts", "libx264")])
+def test_a_whole_clip_cut_out_of_a_longer_one_is_not_called_short(tmp_path: Path, name: str, codec: str) -> None:
+    reader = read(write_clip(tmp_path / name, codec=codec, times=[5 + i / 12 for i in range(48)]))
+    assert reader.info.start == pytest.approx(0.0, abs=0.1)
+    assert reader.info.duration == pytest.approx(4.0, abs=0.1)
+    assert reader.notes == ()
+
+
 def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
     first = write_clip(tmp_path / "first.ts", count=24)
     second = write_clip(tmp_path / "second.ts", count=24, numbers=range(24, 48))
