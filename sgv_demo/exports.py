@@ -45,7 +45,8 @@ def cues(analysis: Analysis) -> list[tuple[float, float, str]]:
         elif following is not None:
             end = min(start + 2.0, (following.start + following.end) / 2)
         else:
-            end = max(start + 2.0, analysis.video.duration if analysis.video else 0.0)
+            video = analysis.video
+            end = max(start + 2.0, video.start + video.duration if video else 0.0)
         spans.append((start, end, caption.text))
     return spans
 

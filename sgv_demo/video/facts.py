@@ -76,7 +76,7 @@ def find_facts(path: Path, settings: Settings) -> Facts:
         duration = claimed if cut_short and claimed is not None else end
         info = VideoInfo(
             path=path,
-            duration=duration,
+            duration=max(duration - start, 0.0),
             fps=rate,
             size=size,
             codec=opened.stream.codec_context.codec.canonical_name,

@@ -212,7 +212,7 @@ class PyavReader:
     @property
     def _end(self) -> float:
         """Seconds after which nothing is shown any more; a picture late, for times that were rounded up."""
-        return self.info.duration + 1 / self.info.fps
+        return self.info.start + self.info.duration + 1 / self.info.fps
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -82,6 +82,7 @@ def test_pictures_that_start_late_are_counted_from_the_first(tmp_path: Path, set
     path = write_clip(tmp_path / "late.mkv", times=[5 + i / 12 for i in range(48)], sound=9.0)
     scene = scene_of(prepare_scene(path, EYES, settings, SamplingOptions(), frames=4))
     assert scene.video.start == pytest.approx(5.0, abs=0.05)
+    assert list(scene.indices) == published_indices(48, 4)
     assert [number_in(frame.image) for frame in scene.frames] == list(scene.indices)
 
 

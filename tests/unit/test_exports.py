@@ -33,6 +33,9 @@ def test_a_single_first_caption_lasts_for_the_clip() -> None:
     only = analysis(captions=(Caption(0, 0.0, 0.0, "Alone."),))
     assert cues(only) == [(0.0, 4.0, "Alone.")]
     assert cues(replace(only, video=None)) == [(0.0, 2.0, "Alone.")]
+    assert only.video
+    late = replace(only, video=replace(only.video, start=5.0), captions=(Caption(0, 5.0, 5.0, "Alone."),))
+    assert cues(late) == [(5.0, 9.0, "Alone.")]
 
 
 @pytest.mark.parametrize(("end", "half"), [(3.0, 1.5), (20.0, 2.0)])
