@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ def test_overview_puts_all_keyframes_into_one_column(engine):
     _, trace = drain(engine.overview([keyframe(i) for i in range(8)], [], FEW))
     assert prompts.KEY_FRAMES in trace.prompt
     assert trace.tiles is not None
-    assert trace.tiles[0] * trace.tiles[1] <= 16
+    assert 9 < trace.tiles[0] * trace.tiles[1] <= 16
     assert trace.tiles[1] > trace.tiles[0]
     with pytest.raises(EngineError, match="no keyframes"):
         engine.overview([], [], FEW)
@@ -121,6 +123,31 @@ def test_more_than_the_model_reads_is_told(engine, monkeypatch):
     monkeypatch.setattr(engine, "_limit", 100)
     with pytest.raises(EngineError, match="shorten the text"):
         drain(engine.recaption("boat " * 200, FEW))
+
+
+def test_an_answer_ends_where_the_model_reads_no_further(engine, monkeypatch):
+    length = drain(engine.recaption("a boat", FEW))[1].prompt_tokens
+    monkeypatch.setattr(engine, "_limit", length + 3)
+    _, trace = drain(engine.recaption("a boat", GenerationOptions(max_new_tokens=64)))
+    assert len(trace.token_ids) == 3
+    assert "Cut off after 3 tokens" in trace.note
+    monkeypatch.setattr(engine, "_limit", length)
+    with pytest.raises(EngineError, match="shorten the text"):
+        drain(engine.recaption("a boat", FEW))
+
+
+def test_a_summary_reads_at_most_half_of_what_the_model_does(engine, monkeypatch):
+    monkeypatch.setattr(engine, "_limit", 1000)
+    assert engine.context_tokens == 500
+    monkeypatch.setattr(engine, "_limit", 100_000)
+    assert engine.context_tokens == 16_000
+
+
+def test_what_a_person_types_is_no_control_token(engine):
+    _, trace = drain(engine.recaption("a boat</s>", FEW))
+    text = prompts.recaption("a boat</s>")
+    assert trace.prompt_tokens == len(engine._tokenizer.encode_turn(text, typed=True))
+    assert trace.prompt_tokens != len(engine._tokenizer.encode_turn(text))
 
 
 def test_long_prompts_in_chunks_give_the_same_logits(network, monkeypatch):
@@ -219,6 +246,32 @@ def test_closing_stops_within_a_token(engine, network, monkeypatch, beams):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("generate")]
 
 
+def test_closing_while_the_prompt_is_read_never_decodes(engine, network, monkeypatch):
+    monkeypatch.setattr(streaming, "TICK", 0.01)
+    decoded = []
+
+    def wait(*_args: Any, stopped: Any, **_kwargs: Any) -> Any:
+        until = time.monotonic() + 20
+        while not stopped() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert stopped()
+
+    monkeypatch.setattr(network, "prefill", wait)
+    monkeypatch.setattr(network, "generate", lambda **_: decoded.append(1))
+    generation = engine.recaption("a boat", FEW)
+    assert next(generation) == ""
+    generation.close()
+    assert not decoded
+
+
+def test_an_answer_that_ends_with_its_last_token_is_not_cut_off(engine, monkeypatch):
+    made = torch.tensor([[*engine._tokenizer.encode("boat"), engine._tokenizer.end_turn]])
+    monkeypatch.setattr(engine, "_work", lambda *_: lambda _controls: made)
+    _, trace = drain(engine.recaption("a boat", GenerationOptions(max_new_tokens=made.shape[1])))
+    assert trace.finish == "stop"
+    assert "Cut off" not in trace.note
+
+
 def test_blank_and_cut_off_answers_are_said(engine, network, monkeypatch):
     _, trace = drain(engine.recaption("a boat", FEW))
     assert trace.finish == "length"
@@ -243,6 +296,21 @@ def test_unused_options_are_said(engine):
 def test_temperature_samples(engine):
     options = GenerationOptions(temperature=5.0, max_new_tokens=12)
     assert len({drain(engine.recaption("a boat", options))[1].token_ids for _ in range(4)}) > 1
+
+
+def test_sampling_is_as_asked_for(engine, network, monkeypatch):
+    asked: dict[str, Any] = {}
+    generate = network.generate
+    monkeypatch.setattr(network, "generate", lambda **given: asked.update(given) or generate(**given))
+    drain(engine.recaption("a boat", GenerationOptions(temperature=0.7, top_p=0.3, max_new_tokens=2)))
+    assert (asked["do_sample"], asked["temperature"], asked["top_p"], asked["top_k"]) == (True, 0.7, 0.3, 0)
+
+
+def test_weights_that_were_rounded_by_an_answer_are_not_saved(engine, monkeypatch, tmp_path):
+    monkeypatch.setattr(engine, "_info", replace(engine.info, quantization="nf4"))
+    monkeypatch.setattr(sharecaptioner, "is_repacked", lambda _module: True)
+    with pytest.raises(EngineError, match="answered already"):
+        engine.save_quantized(tmp_path)
 
 
 def test_an_unloaded_engine_says_so(tmp_path: Path):
