@@ -1,8 +1,9 @@
 // Hints for somebody's first time: one at a time, at the lower edge, where nothing moves because of it. A hint goes away
-// for good in this browser when it is closed, or when what it speaks of was done.
+// for good in this browser when it is closed, when what it speaks of was done, or when there was time to read it.
 "use strict";
 sgv.hints = (() => {
   const NAME = "sgv-hints";
+  const SECONDS = 15;
   const HINTS = [
     { name: "start", when: "#examples .example", done: ["click", "[data-example], #player"],
       text: "New here? Tap an example, then press Run." },
@@ -18,6 +19,7 @@ sgv.hints = (() => {
   const read = () => { try { return JSON.parse(localStorage.getItem(NAME)) ?? []; } catch { return []; } };
   const seen = new Set(read());
   let shown = null;
+  let since = 0;
 
   function close(hint) {
     seen.add(hint.name);
@@ -26,6 +28,7 @@ sgv.hints = (() => {
   }
 
   function show(hint) {
+    since = Date.now();
     shown = Object.assign(document.createElement("p"), { className: "first-hint" });
     shown.dataset.hint = hint.name;
     shown.setAttribute("role", "note");
@@ -38,7 +41,10 @@ sgv.hints = (() => {
 
   function look() {
     const current = HINTS.find((hint) => hint.name === shown?.dataset.hint);
-    if (current && shown.isConnected && visible(current.when)) return;
+    if (current && shown.isConnected && visible(current.when)) {
+      if (Date.now() - since > 1000 * SECONDS && !shown.matches(":hover, :focus-within")) close(current);
+      return;
+    }
     shown?.remove();
     shown = null;
     const next = HINTS.find((hint) => !seen.has(hint.name) && visible(hint.when));

@@ -348,7 +348,7 @@ sgv.room = (() => {
   const patched = ({ run, result } = {}) => {
     if (run === undefined) return;
     if (run !== state.run) Object.assign(state, { run, coming: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null });
-    if (result && !state.coming) Object.assign(state, { coming: result, verdicts: byIndex(saved(`sgv-review:${result}`, [])) });
+    if (result && state.key === null && !state.coming) Object.assign(state, { coming: result, verdicts: byIndex(saved(`sgv-review:${result}`, [])) });
     redraw();
   };
   // A component can be watched once only.

@@ -169,6 +169,7 @@ def test_a_link_opens_read_only_in_another_browser(
     guest = arrive(browser, contexts, server.url, 390, 844)
     guest.page.goto(f"{address.split('&t=')[0]}&t=4")
     expect(guest.cards()).to_have_count(4)
+    guest.cards().nth(1).scroll_into_view_if_needed()  # what was said is drawn where one looks
     expect(guest.cards().nth(1).locator(".tags")).to_have_text("made up")
     expect(guest.page.locator(".verdicts")).to_have_count(0)
     expect(guest.page.locator("[data-room=share]")).to_have_count(0)
