@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sgv_demo.engines import sharecaptioner
+from sgv_demo.engines.loading import checkpoint_shapes
 from sgv_demo.engines.xcomposer2.checkpoint import (
     expected_shapes,
     fingerprint,
@@ -18,7 +19,7 @@ from sgv_demo.engines.xcomposer2.checkpoint import (
     published_name,
     read_checked_config,
 )
-from sgv_demo.engines.xcomposer2.config import VISION, XComposer2Config
+from sgv_demo.engines.xcomposer2.config import VISION, XComposer2Config, read_config
 from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError
 from tests.tiny_captioner import GOLDEN, Layout, tiny_config, write_checkpoint, write_weights
@@ -94,7 +95,11 @@ def test_misleading_entries_of_the_config_are_ignored(copy: Path):
         ({"architectures": None}, "another model (unnamed)"),
         ({"hidden_size": None}, "lacks a valid hidden_size"),
         ({"num_hidden_layers": "2"}, "lacks a valid num_hidden_layers"),
+        ({"vocab_size": 0}, "lacks a valid vocab_size"),
         ({"num_attention_heads": 3}, "contradicts itself"),
+        ({"num_key_value_heads": 3}, "contradicts itself"),
+        ({"num_attention_heads": 64, "num_key_value_heads": 64}, "contradicts itself"),  # channels turn in pairs
+        ({"rope_scaling": {"rope_type": "yarn"}}, "rotary scaling 'yarn'"),
         ({"num_hidden_layers": 3}, "missing model.layers.2.attention.wqkv.weight"),
         ({"vocab_size": 900}, "misshapen model.tok_embeddings.weight [1000, 64] instead of [900, 64]"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rotary scaling 'linear'"),
@@ -107,6 +112,44 @@ def test_unfitting_config(copy: Path, change: dict[str, Any], message: str):
     with pytest.raises(EngineError) as caught:
         read_checked_config(copy)
     assert message in str(caught.value)
+
+
+def test_what_the_config_says_is_taken(copy: Path):
+    write_weights(copy, published_state(), "bin")
+    raw = json.loads((copy / "config.json").read_text())
+    change = {"rope_theta": 5e5, "rms_norm_eps": 1e-3, "eos_token_id": 7, "bias": True}
+    (copy / "config.json").write_text(json.dumps(raw | change))
+    read = read_config(copy, checkpoint_shapes(copy))
+    assert (read.rotary_base, read.rms_norm_eps, read.eos, read.bias) == (5e5, 1e-3, 7, True)
+
+
+def test_a_tower_for_other_tiles_is_told(copy: Path):
+    write_weights(copy, published_state(), "bin")
+    shapes = checkpoint_shapes(copy)
+    name = f"{VISION}embeddings.position_embedding.weight"
+    shapes[name] = (257, shapes[name][1])
+    with pytest.raises(EngineError, match="is for 224 px"):
+        read_config(copy, shapes)
+
+
+def test_weights_that_went_away_after_the_check_are_told(copy: Path):
+    write_weights(copy, published_state(), "bin")
+    config = read_checked_config(copy)
+    write_weights(copy, {name: value for name, value in published_state().items() if name != "output.weight"}, "bin")
+    with pytest.raises(EngineError, match=r"left tensors without weights: output\.weight"):
+        load_network(copy, config, quantization="none", dtype=torch.float32, device=CPU)
+
+
+def test_a_loaded_network_is_ready_to_answer(copy: Path):
+    write_weights(copy, published_state(), "bin")
+    config = read_checked_config(copy)
+    network = load_network(copy, config, quantization="none", dtype=torch.bfloat16, device=CPU)
+    assert not network.training
+    assert {value.dtype for value in network.vit.parameters()} == {torch.float32}  # a CPU has no autocast for it
+    assert network.output.weight.dtype is torch.bfloat16
+    told = network.generation_config
+    assert told
+    assert (told.bos_token_id, told.eos_token_id, told.pad_token_id, told.do_sample) == (1, 2, 2, False)
 
 
 def test_missing_unexpected_and_misshapen_tensors_are_named(copy: Path):
@@ -150,6 +193,17 @@ def test_fingerprint_tells_weights_apart(tmp_path: Path):
     again = write_checkpoint(tmp_path / "b" / "same", seed=1)
     other = write_checkpoint(tmp_path / "c" / "same", seed=2)
     assert fingerprint(first) == fingerprint(again) != fingerprint(other)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.model"])
+def test_fingerprint_sees_a_change_at_the_end_of_any_file(tmp_path: Path, name: str):
+    folder = write_checkpoint(tmp_path / "a", layout="safetensors")
+    before = fingerprint(folder)
+    (file,) = folder.glob(name)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert fingerprint(folder) != before
 
 
 def published_shapes(layers: int, width: int, rank: int, inner: int, kv: int) -> dict[str, tuple[int, ...]]:
