@@ -135,6 +135,9 @@ def test_quoted_text_that_was_not_read() -> None:
     (question,) = questions(seen)
     assert "“Open  24 hours”" in question
     assert questions(_pair('A sign says "Exit".', "static", look=LOOK)) == []
+    assert questions(_pair('"Start" goes away.', "static", text_gone=("START",))) == []
+    assert questions(_pair('"Exit" comes.', "static", text_appeared=("EXIT",))) == []
+    assert len(questions(_pair('It says "open", "open" again.', "static", look=LOOK))) == 1
 
 
 def test_text_read_anywhere_in_the_span_counts() -> None:
@@ -162,3 +165,6 @@ def test_the_corrected_text_is_what_is_asked_about() -> None:
     caption = _pair("The camera pans left.", "pan right")
     assert questions(caption)
     assert questions(caption, "The camera pans right.") == []
+    result = analysis(captions=(caption,))
+    assert questions_about(result, caption)
+    assert questions_about(result, caption, NONE.edit(caption, "The camera pans right.")) == []
