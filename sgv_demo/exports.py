@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from sgv_demo.events import Analysis
+from sgv_demo.provenance import LEGEND, prompts, step_line, told
 from sgv_demo.record import to_record
 from sgv_demo.types import Caption, Evidence
 
@@ -58,17 +59,25 @@ def _vtt_text(text: str) -> str:
 
 
 def to_vtt(analysis: Analysis) -> str:
-    """WebVTT with one cue per caption."""
-    head = f"WEBVTT\n\nNOTE {_one_line(_made_by(analysis))}\n"
+    """WebVTT with one cue per caption; how it was made stands before them and the prompts after them, as notes."""
     body = "".join(
         f"\n{number}\n{_timestamp(start, '.')} --> {_timestamp(end, '.')}\n{_vtt_text(text)}\n"
         for number, (start, end, text) in enumerate(cues(analysis), 1)
     )
-    return head + body
+    told_prompts = prompts(analysis)
+    notes = [_note(f"Prompt of {prompt.steps}", prompt.text.splitlines()) for prompt in told_prompts]
+    legend = [_note("Prompts", [LEGEND])] if told_prompts else []
+    made = _note("How it was made", [f"{name}: {value}" for name, value in told(analysis)])
+    return f"WEBVTT\n{made}{body}{''.join([*legend, *notes])}"
+
+
+def _note(title: str, lines: Iterable[str]) -> str:
+    """A comment block: a blank line would end it, and an arrow would make it a cue."""
+    return "".join(f"{line}\n" for line in ("", f"NOTE {title}", *filter(None, map(_one_line, lines))))
 
 
 def to_srt(analysis: Analysis) -> str:
-    """SubRip with one cue per caption."""
+    """SubRip with one cue per caption, and nothing else: the format has no comments."""
     return "\n".join(
         f"{number}\n{_timestamp(start, ',')} --> {_timestamp(end, ',')}\n{' '.join(text.split())}\n"
         for number, (start, end, text) in enumerate(cues(analysis), 1)
@@ -102,14 +111,14 @@ def to_markdown(analysis: Analysis) -> str:
         width, height = analysis.video.size
         facts = f"{analysis.video.duration:.1f} s · {width}×{height} · {analysis.video.fps:.5g} fps"
         lines += [f"{facts} · {_escape(analysis.video.codec)}", ""]
-    lines += [f"*{_escape(_made_by(analysis))}*", ""]
+    lines += [f"*Written by: {_escape(_one_line(analysis.engine.label))}*", ""]
     if analysis.summary:
         lines += ["## Summary", "", _escape(analysis.summary), ""]
     if analysis.captions:
         lines += ["## Captions", ""]
     for caption in analysis.captions:
         lines += _markdown_caption(caption)
-    return "\n".join(lines + _markdown_notes(analysis.notes))
+    return "\n".join([*lines, *_markdown_notes(analysis.notes), *_markdown_made(analysis)])
 
 
 def _markdown_caption(caption: Caption) -> list[str]:
@@ -117,6 +126,8 @@ def _markdown_caption(caption: Caption) -> list[str]:
     lines = [f"### {span}", "", _escape(caption.text), ""]
     if caption.evidence:
         lines += ["> " + " · ".join(_escape(p) for p in evidence_phrases(caption.evidence)), ""]
+    if how := step_line(caption.trace):
+        lines += [f"*{_escape(_one_line(how))}*", ""]
     return lines
 
 
@@ -124,12 +135,16 @@ def _markdown_notes(notes: Sequence[str]) -> list[str]:
     return ["## Notes", "", *(f"- {_escape(note)}" for note in notes), ""] if notes else []
 
 
-def _made_by(analysis: Analysis) -> str:
-    engine, sampling = analysis.engine, analysis.options.sampling
-    model = f" ({engine.model}, {engine.quantization}, {engine.dtype})" if engine.model else ""
-    frames = "published sampling" if sampling.published else f"a sample every {sampling.every:g} s"
-    beams = f", {analysis.options.generation.beams} beams" if engine.model else ""
-    return f"Written by: {engine.label}{model}; {analysis.options.mode} captions, {frames}{beams}."
+def _markdown_made(analysis: Analysis) -> list[str]:
+    lines = ["## How it was made", ""]
+    lines += [f"- {name}: {_escape(_one_line(value))}" for name, value in told(analysis)] + [""]
+    if summary := step_line(analysis.summary_trace):
+        lines[-1:] = [f"- Summary: {_escape(_one_line(summary))}", ""]
+    if found := prompts(analysis):
+        lines += ["## Prompts", "", _escape(LEGEND), ""]
+    for steps, text in found:
+        lines += [f"### Prompt of {steps}", "", *(f"> {_escape(line)}  " for line in text.splitlines()), ""]
+    return lines
 
 
 def _one_line(text: str) -> str:

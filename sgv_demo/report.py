@@ -6,16 +6,20 @@ Pictures are inside as data URIs; there is no script, and a content policy in th
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from PIL import Image
+
 from sgv_demo.compare import differences
 from sgv_demo.events import Analysis
 from sgv_demo.exports import clock, evidence_phrases
+from sgv_demo.provenance import LEGEND, prompts, step_line, told
 from sgv_demo.review import NONE, RATINGS, Review, Verdict, questions_about, tally
 from sgv_demo.thumbnails import Pictures
-from sgv_demo.types import Caption, KeyframeMark, TraceMark
+from sgv_demo.types import Caption, KeyframeMark
 
 _STYLE = Path(__file__).resolve().parents[1] / "assets" / "report.css"
 _STRIP = 12
@@ -33,6 +37,7 @@ def to_html(analysis: Analysis, review: Review = NONE, pictures: Pictures | None
             _captions(analysis, review, pictures or {}),
             _listed("Notes", analysis.notes),
             _made(analysis),
+            _prompts(analysis),
         )
     )
     return (
@@ -43,34 +48,6 @@ def to_html(analysis: Analysis, review: Review = NONE, pictures: Pictures | None
         f"<title>{_esc(name)}: captions</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n"
         f"<body><main>{body}</main></body></html>\n"
     )
-
-
-def settings_rows(analysis: Analysis) -> list[tuple[str, str]]:
-    """(name, value) of everything that the user chose, for people."""
-    sampling, generation = analysis.options.sampling, analysis.options.generation
-    end = "the end" if sampling.end is None else clock(sampling.end)
-    rows = [
-        (
-            "Captions",
-            f"{analysis.options.mode} ({'one for each pair' if analysis.options.mode == 'sliding' else 'one'})",
-        ),
-        ("Sampling", "published frame numbers" if sampling.published else f"every {sampling.every:g} s"),
-        ("Range", f"{clock(sampling.start)} to {end}"),
-        ("Keyframes", "every sample" if sampling.keep_all else _chosen(sampling.similarity, sampling.threshold)),
-        (
-            "Decoding",
-            f"{generation.beams} beam{'s' if generation.beams > 1 else ''}, {generation.max_new_tokens} tokens at most",
-        ),
-    ]
-    if sampling.maximum:
-        rows.append(("Keyframes at most", str(sampling.maximum)))
-    if generation.temperature:
-        rows.append(("Chance", f"temperature {generation.temperature:g}, top-p {generation.top_p:g}"))
-    return rows
-
-
-def _chosen(similarity: str, threshold: float | None) -> str:
-    return f"less similar than {'the default' if threshold is None else format(threshold, 'g')} ({similarity})"
 
 
 def _facts(analysis: Analysis) -> str:
@@ -106,37 +83,65 @@ def _ratings(analysis: Analysis, review: Review) -> str:
 
 
 def _captions(analysis: Analysis, review: Review, pictures: Pictures) -> str:
-    cards = "".join(_card(analysis, caption, review, pictures) for caption in analysis.captions)
-    return f"<section><h2>Captions</h2>{cards}</section>" if cards else ""
+    figures = _Figures(pictures)
+    cards = "".join(_card(analysis, caption, review, figures) for caption in analysis.captions)
+    if not cards:
+        return ""
+    missing = len(analysis.keyframes) - len(pictures)
+    note = f"<p>{missing} of {len(analysis.keyframes)} keyframes come without a picture.</p>" if missing > 0 else ""
+    return f"<section><h2>Captions</h2>{note if pictures else ''}{cards}</section>"
 
 
-def _card(analysis: Analysis, caption: Caption, review: Review, pictures: Pictures) -> str:
+class _Figures:
+    """Keyframes as figures; each picture is in the file once, shown elsewhere by reference."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._pictures = pictures
+        self._placed: dict[int, str] = {}
+
+    def of(self, mark: KeyframeMark) -> str:
+        """The figure; empty without a picture."""
+        if mark.index not in self._pictures:
+            return ""
+        view = self._placed.get(mark.index)
+        shown = f'<use href="#k{mark.index}"/>'
+        if view is None:
+            data = self._pictures[mark.index]
+            with Image.open(io.BytesIO(data)) as image:
+                view = self._placed[mark.index] = f"0 0 {image.width} {image.height}"
+            inside = base64.b64encode(data).decode("ascii")
+            shown = f'<image id="k{mark.index}" width="100%" height="100%" href="data:image/jpeg;base64,{inside}"/>'
+        said = f"Keyframe {mark.index + 1} at {clock(mark.time)}"
+        return (
+            f'<figure><svg role="img" aria-label="{said}" viewBox="{view}">{shown}</svg>'
+            f"<figcaption><small>{clock(mark.time)}</small></figcaption></figure>"
+        )
+
+
+def _shown(analysis: Analysis, caption: Caption) -> list[KeyframeMark]:
+    """The pair that a caption is about, or a strip of what lies in its range."""
+    if analysis.options.mode == "fast":
+        inside = [k for k in analysis.keyframes if caption.start <= k.time <= caption.end]
+        return inside[:: max(1, -(-len(inside) // _STRIP))]
+    times = (caption.start, caption.end)
+    return [k for k in analysis.keyframes if any(abs(k.time - time) < 0.001 for time in times)]
+
+
+def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figures) -> str:
     verdict = review.of(caption.index)
-    marks = [k for k in analysis.keyframes if k.index in pictures]
     fast = analysis.options.mode == "fast"
-    if fast:
-        inside = [k for k in marks if caption.start <= k.time <= caption.end]
-        shown = inside[:: max(1, -(-len(inside) // _STRIP))]
-    else:
-        shown = [k for k in marks if abs(k.time - caption.end) < 0.001][:1]
-    figures = "".join(_figure(mark, pictures) for mark in shown)
+    row = "".join(figures.of(mark) for mark in _shown(analysis, caption))
     span = clock(caption.start) if caption.end <= caption.start else f"{clock(caption.start)} → {clock(caption.end)}"
     tags = f'<span class="tag">{verdict.rating}</span>' if verdict.rating else ""
     tags += '<span class="tag">⚑ flagged</span>' if verdict.flagged else ""
-    frame = f'<div class="{"strip" if fast else "one"}">{figures}</div>' if figures else ""
-    wide = ' class="wide"' if fast or not figures else ""
+    frame = f'<div class="{"strip" if fast else "pair"}">{row}</div>' if row else ""
+    wide = ' class="wide"' if fast or not row else ""
     remarks = _remarks(questions_about(analysis, caption, review), verdict)
+    how = step_line(caption.trace)
+    written = f'<p class="how">{_esc(how)}</p>' if how else ""
     return (
         f'<article{wide}>{frame}<div><p class="span">{span}{tags}</p>{_text(caption, verdict)}'
-        f"{_evidence(caption)}{remarks}{_trace(caption.trace)}</div></article>"
-    )
-
-
-def _figure(mark: KeyframeMark, pictures: Pictures) -> str:
-    data = base64.b64encode(pictures[mark.index]).decode("ascii")
-    return (
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="Keyframe {mark.index + 1} at {clock(mark.time)}">'
-        f"<figcaption><small>{clock(mark.time)}</small></figcaption></figure>"
+        f"{_evidence(caption)}{remarks}{written}</div></article>"
     )
 
 
@@ -164,33 +169,23 @@ def _remarks(questions: Iterable[str], verdict: Verdict) -> str:
     return asked + (f'<p class="note">{_esc(verdict.note)}</p>' if verdict.note else "")
 
 
-def _trace(trace: TraceMark | None) -> str:
-    if trace is None or not (trace.prompt or trace.new_tokens or trace.seconds or trace.note):
-        return ""
-    said = [f"{trace.seconds:.1f} s"] if trace.seconds else []
-    said += [f"{trace.prompt_tokens} tokens in, {trace.new_tokens} out"] if trace.new_tokens else []
-    said += ["cut off at the longest length allowed"] if trace.finish == "length" else []
-    prompt = f'<pre dir="auto">{_esc(trace.prompt)}</pre>' if trace.prompt else ""
-    line = _esc(" · ".join(filter(None, [*said, trace.note])))
-    return f"<details><summary>How it was written</summary><p>{line}</p>{prompt}</details>"
-
-
 def _listed(title: str, items: Iterable[str]) -> str:
     rows = "".join(f"<li>{_esc(item)}</li>" for item in items)
     return f"<section><h2>{title}</h2><ul>{rows}</ul></section>" if rows else ""
 
 
 def _made(analysis: Analysis) -> str:
-    engine = analysis.engine
-    rows = [("Engine", engine.label), ("Model", engine.model), ("Device", engine.device)]
-    if engine.model:
-        rows += [("Quantization", engine.quantization), ("Number format", engine.dtype), ("Licence", engine.licence)]
-    rows += settings_rows(analysis)
-    rows += [("Took", f"{analysis.seconds:.1f} s")] if analysis.seconds else []
-    items = "".join(f"<dt>{_esc(name)}</dt><dd>{_esc(value)}</dd>" for name, value in rows if value)
-    trace = _trace(analysis.summary_trace) if analysis.summary else ""
-    trace = trace.replace("How it was written", "How the summary was written")
-    return f"<section><h2>How it was made</h2><dl>{items}</dl>{trace}</section>"
+    rows = told(analysis)
+    if summary := step_line(analysis.summary_trace):
+        rows.append(("Summary", summary))
+    items = "".join(f"<dt>{_esc(name)}</dt><dd>{_esc(value)}</dd>" for name, value in rows)
+    return f"<section><h2>How it was made</h2><dl>{items}</dl></section>"
+
+
+def _prompts(analysis: Analysis) -> str:
+    found = prompts(analysis)
+    items = "".join(f'<h3>Prompt of {_esc(steps)}</h3><pre dir="auto">{_esc(text)}</pre>' for steps, text in found)
+    return f"<section><h2>Prompts</h2><p>{_esc(LEGEND)}</p>{items}</section>" if found else ""
 
 
 def _esc(text: str) -> str:

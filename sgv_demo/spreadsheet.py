@@ -7,12 +7,16 @@ import io
 
 from sgv_demo.events import Analysis
 from sgv_demo.exports import evidence_phrases
+from sgv_demo.provenance import facts
 from sgv_demo.review import NONE, Review, questions_about
+from sgv_demo.types import Caption
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "caption", "start_s", "end_s", "text", "text_before_edit", "rating", "flagged", "note", "camera", "measured",
     "questions", "engine", "model", "quantization", "dtype", "mode", "every_s", "beams", "prompt_tokens",
-    "new_tokens", "seconds", "prompt",
+    "new_tokens", "seconds", "prompt", "similarity", "range_start_s", "range_end_s", "threshold", "max_new_tokens",
+    "temperature", "top_p", "device", "licence", "sampling", "range", "keyframes_chosen", "decoding",
+    "measured_by", "run_took", "exported", "summary", "summary_prompt",
 )  # fmt: skip
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -21,40 +25,62 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def to_csv(analysis: Analysis, review: Review = NONE) -> str:
     """CSV as RFC 4180 has it, with a byte order mark, without which Excel takes UTF-8 for something else.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+    What is said of the whole run stands in every row, so that rows of several results can be put together; its summary
+    stands in the first. A text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
     target = io.StringIO()
-    writer = csv.writer(target)
-    writer.writerow(COLUMNS)
-    engine, options = analysis.engine, analysis.options
+    writer = csv.DictWriter(target, COLUMNS)
+    writer.writeheader()
+    run = _run_cells(analysis)
+    summary = {
+        "summary": analysis.summary,
+        "summary_prompt": analysis.summary_trace.prompt if analysis.summary_trace else "",
+    }
     for caption in analysis.captions:
-        verdict, trace, evidence = review.of(caption.index), caption.trace, caption.evidence
-        cells = (
-            caption.index + 1,
-            round(caption.start, 3),
-            round(caption.end, 3),
-            caption.text if verdict.text is None else verdict.text,
-            "" if verdict.text is None else caption.text,
-            verdict.rating or "",
-            "yes" if verdict.flagged else "",
-            verdict.note,
-            ", ".join(evidence.camera) if evidence else "",
-            "; ".join(evidence_phrases(evidence)) if evidence else "",
-            " ".join(questions_about(analysis, caption, review)),
-            engine.label,
-            engine.model,
-            engine.quantization,
-            engine.dtype,
-            options.mode,
-            options.sampling.every,
-            options.generation.beams,
-            trace.prompt_tokens if trace else "",
-            trace.new_tokens if trace else "",
-            round(trace.seconds, 3) if trace else "",
-            trace.prompt if trace else "",
-        )
-        writer.writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
+        cells = run | summary | _caption_cells(analysis, caption, review)
+        writer.writerow({name: _safe(cell) if isinstance(cell, str) else cell for name, cell in cells.items()})
+        summary = {}
     return "\ufeff" + target.getvalue()
+
+
+def _run_cells(analysis: Analysis) -> dict[str, object]:
+    engine, sampling, how = analysis.engine, analysis.options.sampling, analysis.options.generation
+    told: dict[str, object] = {fact.column: fact.value for fact in facts(analysis)}
+    return told | {
+        "quantization": engine.quantization,
+        "dtype": engine.dtype,
+        "mode": analysis.options.mode,
+        "every_s": sampling.every,
+        "range_start_s": sampling.start,
+        "range_end_s": "" if sampling.end is None else sampling.end,
+        "threshold": "" if sampling.threshold is None or sampling.keep_all else sampling.threshold,
+        "beams": how.beams,
+        "max_new_tokens": how.max_new_tokens,
+        "temperature": how.temperature,
+        "top_p": how.top_p,
+    }
+
+
+def _caption_cells(analysis: Analysis, caption: Caption, review: Review) -> dict[str, object]:
+    verdict, trace, evidence = review.of(caption.index), caption.trace, caption.evidence
+    return {
+        "caption": caption.index + 1,
+        "start_s": round(caption.start, 3),
+        "end_s": round(caption.end, 3),
+        "text": caption.text if verdict.text is None else verdict.text,
+        "text_before_edit": "" if verdict.text is None else caption.text,
+        "rating": verdict.rating or "",
+        "flagged": "yes" if verdict.flagged else "",
+        "note": verdict.note,
+        "camera": ", ".join(evidence.camera) if evidence else "",
+        "measured": "; ".join(evidence_phrases(evidence)) if evidence else "",
+        "similarity": "" if evidence is None or evidence.similarity is None else round(evidence.similarity, 4),
+        "questions": " ".join(questions_about(analysis, caption, review)),
+        "prompt_tokens": trace.prompt_tokens if trace else "",
+        "new_tokens": trace.new_tokens if trace else "",
+        "seconds": round(trace.seconds, 3) if trace else "",
+        "prompt": trace.prompt if trace else "",
+    }
 
 
 def _safe(text: str) -> str:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from itertools import pairwise
 
 import pytest
 
+from sgv_demo.captions_in import parse_captions
 from sgv_demo.exports import clock, cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
-from sgv_demo.types import AnalysisOptions, Caption, Evidence, Moving, SamplingOptions
+from sgv_demo.formats import BY_NAME
+from sgv_demo.provenance import told
+from sgv_demo.review import NONE
+from sgv_demo.types import AnalysisOptions, Caption, Evidence, Moving, SamplingOptions, TraceMark
 from tests.unit.samples import ENGINE, EVIDENCE, analysis
+
+PAIRS = analysis().captions[1:]
 
 
 @pytest.mark.parametrize(
@@ -47,9 +54,11 @@ def test_the_first_caption_leaves_room_for_the_first_pair(end: float, half: floa
 def test_webvtt_is_well_formed_and_escaped() -> None:
     blocks = to_vtt(analysis()).split("\n\n")
     assert blocks[0] == "WEBVTT"
-    assert "Scripted, for tests (tiny, nf4, bfloat16)" in blocks[1]
+    assert blocks[1].startswith("NOTE How it was made\nEngine: Scripted, for tests\nModel: tiny\n")
     timing = re.compile(r"\d\d:\d\d:\d\d\.\d{3} --> \d\d:\d\d:\d\d\.\d{3}")
-    for block in blocks[2:]:
+    cues_ = [block for block in blocks if not block.startswith("NOTE")][1:]
+    assert len(cues_) == 3
+    for block in cues_:
         lines = block.strip().split("\n")
         assert len(lines) == 3
         assert timing.fullmatch(lines[1])
@@ -80,7 +89,7 @@ def test_a_cue_of_subrip_is_one_paragraph() -> None:
 def test_a_hostile_engine_name_stays_in_its_note() -> None:
     named = analysis(engine=replace(ENGINE, label="Mine\n\n00:00.000 --> 00:09.000\nfake"))
     assert to_vtt(named).count("-->") == 3
-    assert to_vtt(named).split("\n\n")[1].startswith("NOTE Written by: Mine 00:00.000 → 00:09.000 fake")
+    assert "\nEngine: Mine 00:00.000 → 00:09.000 fake\n" in to_vtt(named).split("\n\n")[1]
 
 
 def test_markdown_escapes_whatever_was_read_or_written() -> None:
@@ -96,17 +105,45 @@ def test_markdown_escapes_whatever_was_read_or_written() -> None:
     assert "- &lt;u&gt;y&lt;/u&gt; \\#1" in text
 
 
-def test_markdown_says_how_frames_were_taken() -> None:
-    assert "captions, a sample every 2 s, 1 beams" in to_markdown(analysis())
+def test_no_prompt_can_open_a_cue() -> None:
+    trace = TraceMark("Look:\n\n00:00.000 --> 00:09.000\x0bfake\u2028\n\nWEBVTT", 1, 1, 1.0)
+    text = to_vtt(analysis(captions=(Caption(0, 0.0, 2.0, "Real text of it.", trace=trace),)))
+    assert text.count("-->") == 1
+    assert text.split("\n\n")[-1].split("\n") == [
+        "NOTE Prompt of caption 1", "Look:", "00:00.000 → 00:09.000", "fake", "WEBVTT", "",
+    ]  # fmt: skip
+    assert [caption.text for caption in parse_captions(text)] == ["Real text of it."]
+
+
+def test_every_format_but_subrip_says_how_it_was_made() -> None:
+    told_captions = tuple(replace(c, trace=TraceMark(f"Say <what> frame {c.index} shows", 7, 9, 1.5)) for c in PAIRS)
+    options = AnalysisOptions(SamplingOptions(threshold=0.87))
+    whole = analysis(captions=told_captions, options=options, summary_trace=TraceMark("Sum <it> up", 7, 9, 1.5))
+    for name in ("html", "markdown", "vtt", "csv"):
+        text = unescape(BY_NAME[name].make(whole, NONE, {})).replace("\\", "")
+        for told_as, value in told(whole):
+            assert (value.split(",")[0] if (name, told_as) == ("csv", "Captions") else value) in text, (name, value)
+        for value in ("every 2 s", "0 s to the end", "0.87 to", "1024 tokens", "PP-OCR", "3.5 s", "Sum <it> up"):
+            assert value in text, (name, value)
+        assert "Say <what> frame 1 shows" in text or "Say <what> frame {number} shows" in text, name
+    assert "NOTE" not in to_srt(whole)
+    assert "Engine" not in to_srt(whole)
+
+
+def test_markdown_says_how_frames_were_taken_and_how_long_a_step_took() -> None:
+    text = to_markdown(analysis())
+    assert "- Sampling: every 2 s\n" in text
+    assert "*written in 1.5 s · 90 tokens in, 7 out*" in text
     published = AnalysisOptions(SamplingOptions(published=True))
-    assert "captions, published sampling, 1 beams" in to_markdown(analysis(options=published))
+    assert "- Sampling: published frame numbers\n" in to_markdown(analysis(options=published))
 
 
 def test_markdown_says_who_wrote_it_and_escapes_the_rest() -> None:
     text = to_markdown(analysis())
     assert text.startswith("# my \\*clip\\*.mp4\n")
     assert "secret" not in text
-    assert "Written by: Scripted, for tests (tiny, nf4, bfloat16); sliding captions" in text
+    assert "*Written by: Scripted, for tests*" in text
+    assert "- Quantization: nf4\n- Number format: bfloat16\n" in text
     assert "&lt;sign&gt;" in text
     assert "<sign>" not in text
     assert "### 0:00 → 0:02" in text

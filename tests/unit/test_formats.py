@@ -15,9 +15,10 @@ import pytest
 
 from sgv_demo import record, review
 from sgv_demo.formats import BY_NAME, FORMATS
+from sgv_demo.provenance import facts
 from sgv_demo.report import to_html
 from sgv_demo.review import NONE
-from sgv_demo.spreadsheet import to_csv
+from sgv_demo.spreadsheet import COLUMNS, to_csv
 from sgv_demo.thumbnails import small, stored
 from sgv_demo.types import Caption, KeyframeMark, TraceMark
 from tests.unit.samples import analysis
@@ -64,7 +65,7 @@ def test_the_report_says_everything() -> None:
         "but “pan right” was measured",
     ):  # fmt: skip
         assert said in text or said in re.sub(r" (?=</(ins|del)>)", "", text), said
-    assert '<pre dir="auto">ask</pre>' in text
+    assert '<h3>Prompt of caption 2</h3><pre dir="auto">ask</pre>' in text
 
 
 def test_the_report_holds_nothing_remote_and_nothing_that_runs() -> None:
@@ -95,7 +96,24 @@ def test_a_fast_result_shows_a_strip() -> None:
     from sgv_demo.types import AnalysisOptions
 
     fast = analysis(options=AnalysisOptions(mode="fast"), captions=(Caption(0, 0.0, 4.0, "All of it."),))
-    assert to_html(fast, NONE, {0: _jpeg(), 2: _jpeg()}).count("<img") == 2
+    assert to_html(fast, NONE, {0: _jpeg(), 2: _jpeg()}).count("<image") == 2
+
+
+def test_a_pair_shows_both_frames_with_their_times_and_each_picture_is_there_once() -> None:
+    text = to_html(analysis(), NONE, {0: _jpeg(), 1: _jpeg(), 2: _jpeg()})
+    cards = re.findall(r"<article.*?</article>", text, re.S)
+    times = [re.findall(r"<figcaption><small>([^<]+)</small>", card) for card in cards]
+    assert times == [["0:00"], ["0:00", "0:02"], ["0:02", "0:04"]]
+    assert [re.findall(r'href="#(k\d)"', card) for card in cards] == [[], ["k0"], ["k1"]]
+    assert re.findall(r'id="(k\d)"', text) == ["k0", "k1", "k2"]
+    assert text.count("data:image") == 3
+    assert 'viewBox="0 0 160 90"' in text
+
+
+def test_the_report_says_that_pictures_are_missing() -> None:
+    said = "2 of 3 keyframes come without a picture."
+    assert said in to_html(analysis(), NONE, {1: _jpeg()})
+    assert "without a picture" not in to_html(analysis(), NONE, {0: _jpeg(), 1: _jpeg(), 2: _jpeg()})
 
 
 def test_csv_has_a_row_for_each_caption() -> None:
@@ -108,6 +126,15 @@ def test_csv_has_a_row_for_each_caption() -> None:
     assert (rows[1]["rating"], rows[1]["flagged"], rows[1]["camera"]) == ("made up", "yes", "pan right")
     assert rows[2]["text"] == "Line one\n\nline two --> end"
     assert rows[0]["engine"] == "Scripted, for tests"
+    assert all(None not in row and None not in row.values() for row in rows), "every row has every column, no more"
+    assert [row["similarity"] for row in rows] == ["", "0.81", ""]
+    assert [row["summary"] for row in rows] == ["A street; a sign appears.", "", ""]
+    assert {(row["range_start_s"], row["range_end_s"], row["max_new_tokens"]) for row in rows} == {("0.0", "", "1024")}
+
+
+def test_csv_has_a_column_for_each_fact() -> None:
+    assert {fact.column for fact in facts(analysis())} <= set(COLUMNS)
+    assert len(set(COLUMNS)) == len(COLUMNS)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
