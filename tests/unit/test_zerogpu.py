@@ -144,6 +144,39 @@ def test_a_slot_that_was_cut_before_a_word_is_tried_again_with_more_time(caption
     assert quota.asked == [17, 23]
 
 
+def test_words_that_were_sent_are_never_written_again(captioner, quota) -> None:
+    attempts = []
+
+    def lost_late(self, role: str, arguments: object) -> Generation:
+        attempts.append(role)
+        yield "a word "
+        yield ""
+        raise zerogpu._Lost
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zerogpu._Lease, "run", lost_late)
+        with (
+            captioner_in_slots(captioner, ZERO, 1) as engine,
+            pytest.raises(EngineError, match="in the middle of this step"),
+        ):
+            run(engine.describe(keyframe(0), OPTIONS))
+    assert len(attempts) == 1
+
+
+def test_a_slot_leaves_nothing_behind(captioner, quota, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with captioner_in_slots(captioner, ZERO, 1) as engine:
+        run(engine.describe(keyframe(0), OPTIONS))
+        assert list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_engines_installed_before_are_forgotten(captioner, quota) -> None:
+    zerogpu.install({"other": ScriptedCaptioner(Script())})
+    with captioner_in_slots(captioner, ZERO, 1) as same:
+        assert same is captioner
+
+
 def test_a_worker_ended_in_the_middle_is_told(captioner, quota) -> None:
     quota.scale = 0.02
     captioner.script.gate.clear()
