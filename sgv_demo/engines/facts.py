@@ -193,10 +193,11 @@ def _sharpness(scene: Scene, question: str) -> Iterator[str]:
 
 
 def _happening(scene: Scene, question: str) -> Iterator[str]:
-    """The most telling gaps, for "what happens", "what changes", "describe"."""
-    yield f"What people or things do can't be told. {_CAN}"
-    for gap in sorted(scene.evidence, key=_weight, reverse=True)[:3]:
+    """The most telling gaps in order, for "what happens", "what changes", "describe"; what can't be told comes last."""
+    telling = sorted(scene.evidence, key=_weight, reverse=True)[:3]
+    for gap in sorted(telling, key=lambda g: g.start):
         yield sentence(f"{prose.span(gap.start, gap.end)}: {' '.join(prose.describe_evidence(gap, None))}")
+    yield f"What people or things do can't be told. {_CAN}"
 
 
 def _weight(gap: Evidence) -> float:

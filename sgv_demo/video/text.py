@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SCORE = 0.8
 """Lines with a lower score are not believed: clean text scores 0.97 and more, garbage 0.58."""
+_SHORT, _SHORT_SCORE = 3, 0.9
+"""Lines of so few letters and digits must score more: lit windows were read as "20" with 0.82."""
 _LONG_SIDE = 960
 """Pixels: larger pictures are made smaller before reading."""
 _ALIKE = 0.7
@@ -32,7 +34,7 @@ class TextReader:
         self._lock = threading.Lock()
 
     def __call__(self, picture: Picture) -> tuple[str, ...]:
-        """Returns the lines of an (h, w, 3) RGB picture that score at least 0.8, from top to bottom."""
+        """Returns the lines of an (h, w, 3) RGB picture that can be believed, from top to bottom."""
         height, width = picture.shape[:2]
         scale = min(1.0, _LONG_SIDE / max(height, width))
         if scale < 1:
@@ -44,8 +46,13 @@ class TextReader:
             result = self._engine(np.ascontiguousarray(picture[..., ::-1]))
         texts: Sequence[str] = getattr(result, "txts", None) or ()
         scores: Sequence[float] = getattr(result, "scores", None) or ()
-        lines = (text.strip() for text, score in zip(texts, scores, strict=True) if score >= _SCORE)
-        return tuple(line for line in lines if sum(c.isalnum() for c in line) >= 2)
+        return tuple(text.strip() for text, score in zip(texts, scores, strict=True) if believed(text, score))
+
+
+def believed(line: str, score: float) -> bool:
+    """Whether a line that was read with this score (0 to 1) is text; a single letter or digit never is."""
+    letters = sum(c.isalnum() for c in line)
+    return letters >= 2 and score >= (_SHORT_SCORE if letters <= _SHORT else _SCORE)
 
 
 @lru_cache(maxsize=1)

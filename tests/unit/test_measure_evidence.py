@@ -11,7 +11,7 @@ from benchmarks.synthetic import Camera, Clip, ball, becomes, block, draw_canvas
 from sgv_demo.types import Frame, Keyframe, Look, Picture
 from sgv_demo.video.look import is_blank, look, place
 from sgv_demo.video.measure import GapMeter, TextReader
-from sgv_demo.video.text import text_changes
+from sgv_demo.video.text import believed, text_changes
 
 
 def flat(*colour: int, size: tuple[int, int] = (320, 180)) -> Picture:
@@ -166,6 +166,14 @@ def test_a_line_read_differently_is_no_change(
     before: tuple[str, ...], after: tuple[str, ...], appeared: tuple[str, ...], gone: tuple[str, ...]
 ) -> None:
     assert text_changes(before, after) == (appeared, gone)
+
+
+@pytest.mark.parametrize(
+    ("line", "score", "told"),
+    [("20", 0.82, False), ("42", 0.95, True), ("EXIT", 0.82, True), ("EXIT", 0.7, False), ("7", 1.0, False)],
+)
+def test_short_lines_must_be_surer(line: str, score: float, told: bool) -> None:
+    assert believed(line, score) is told
 
 
 def test_text_is_read() -> None:

@@ -154,6 +154,17 @@ def test_a_moment_is_looked_up() -> None:
     assert "The video ends at 0:08" in ask("What happens at 1:30?")
 
 
+def test_what_happens_is_told_in_order_and_what_can_not_be_told_last() -> None:
+    gaps = (gap(0, "pan right"), gap(2, "static"), gap(4, "zoom in", light=0.4), gap(6, "static", cuts=(7.0,)))
+    scene = replace(SCENE, evidence=gaps)
+    text = ask("What happens in this video?", scene)
+    assert text.startswith("From 0:00 to 0:02: The camera pans right")
+    places = [text.index(f"rom 0:0{start}") for start in (0, 4, 6)]
+    assert places == sorted(places)
+    assert "0:02 to 0:04" not in text
+    assert text.endswith("it recognises nothing else.")
+
+
 @pytest.mark.parametrize("question", ["Who is that?", "Why is she sad?", "¿Qué pasa?", "这个人是谁?", "🎬"])
 def test_what_can_not_be_known_is_said(question: str) -> None:
     assert "recognises nothing else" in ask(question)
