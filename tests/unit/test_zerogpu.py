@@ -167,8 +167,10 @@ def test_a_slot_leaves_nothing_behind(captioner, quota, monkeypatch, tmp_path: P
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with captioner_in_slots(captioner, ZERO, 1) as engine:
         run(engine.describe(keyframe(0), OPTIONS))
+        held = engine._run.__self__._lease  # pyright: ignore[reportAttributeAccessIssue] - or the interpreter would tidy up
         assert list(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == []
+    assert held
 
 
 def test_engines_installed_before_are_forgotten(captioner, quota) -> None:
