@@ -122,3 +122,9 @@ def test_a_full_disk_is_said_once_and_no_picture_is_named(
         items = list(watch(clip, ALL, settings, session=session))
     assert [item.text for item in items if isinstance(item, Noted)] == ["The disk is full."]
     assert {item.mark.picture for item in items if isinstance(item, Kept)} == {None}
+
+
+def test_what_happens_between_two_samples_is_measured(clip: Path, settings: Settings) -> None:
+    items = list(watch(clip, SamplingOptions(start=1.0, keep_all=True, read_text=False), settings))
+    found = [item.evidence.cuts for item in items if isinstance(item, Step) and item.evidence]
+    assert found[1] == (4.0,)  # between the samples at 3 and 5 s
