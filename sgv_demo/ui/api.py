@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
+from inspect import getdoc, signature
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from sgv_demo import pipeline, steps, zerogpu
+from sgv_demo.asking import MOST_FRAMES
 from sgv_demo.captions_in import parse_captions
 from sgv_demo.engines import Captioner, Scene
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis, Delta, Event, Failed, Summarized
 from sgv_demo.record import to_record
 from sgv_demo.types import AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
-from sgv_demo.ui.controls import Controls
+from sgv_demo.ui.controls import THRESHOLDS
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.handlers import UNFORESEEN
 from sgv_demo.ui.pump import batches
@@ -35,42 +38,89 @@ log = logging.getLogger(__name__)
 _NOBODY = EngineInfo("none", "Nothing written")
 
 
+MOST_BEAMS = 8
+"""Beams multiply memory and time."""
+
+_DESCRIPTIONS = {
+    "video": "a video file, as handle_file(path or address)",
+    "every": "seconds between samples",
+    "threshold": "0 to 1: keep a sample less similar than this to the last kept; 0 takes the similarity's own, "
+    + " or ".join(f"{value} ({name})" for name, value in THRESHOLDS.items()),
+    "start": "seconds where the range begins",
+    "end": "seconds where the range ends; 0 is the end of the video",
+    "maximum": "keyframes at most, the most different ones stay; 0 is no limit",
+    "keep_all": "make every sample a keyframe",
+    "similarity": "what samples are compared by: colour histograms, or CLIP (needs its weights)",
+    "read_text": "read text in the pictures",
+    "mode": "sliding: a caption for each pair of keyframes; fast: one for all",
+    "engine": "who writes; the names on offer are in its type",
+    "max_new_tokens": "tokens at most for one text",
+    "beams": f"1 streams word by word, 3 is the published decoding, {MOST_BEAMS} is the most",
+    "temperature": "0 always takes the likeliest word",
+    "top_p": "share of the likeliest words to draw from, above 0 to 1; only with a temperature",
+    "captions": "this program's JSON, WebVTT, SRT, or one caption a line",
+    "prompt": "a short idea of a video",
+    "question": "what to ask about the video",
+    "history": "earlier [question, answer] pairs, oldest first",
+    "frames": f"pictures to look at, 1 to {MOST_FRAMES}; an engine that measures has no use for it",
+}
+"""What each parameter means, for `view_api()` and MCP."""
+
+
 def build(desk: Desk) -> None:
     """Inside the page's `gr.Blocks`: makes the endpoints."""
     endpoints = Endpoints(desk)
-    names = [c.name for c in desk.choices if c.load_captioner]
-    answerers = [c.name for c in desk.choices if c.load_answerer]
     with gr.Row(visible=False):
-        video = gr.Video(label="video", include_audio=True)
-        every = gr.Number(2.0, label="every", info="seconds between samples")
-        threshold = gr.Number(0, label="threshold", info="0 or none: the embedder's own")
-        start, end = gr.Number(0, label="start", info="seconds"), gr.Number(0, label="end", info="0: the end")
-        most = gr.Number(0, label="maximum", info="0: no limit")
-        keep_all = gr.Checkbox(False, label="keep_all", info="every sample becomes a keyframe")
-        mode = gr.Radio(["sliding", "fast"], value="sliding", label="mode")
-        engine = gr.Radio(names, value=names[0], label="engine")
-        answerer = gr.Radio(answerers, value=answerers[0], label="engine")
-        tokens = gr.Number(1024, label="max_new_tokens")
-        captions, prompt, question = (
-            gr.Textbox(label="captions"),
-            gr.Textbox(label="prompt"),
-            gr.Textbox(label="question"),
-        )
-        history = gr.JSON([], label="history")
-        # Gradio's own schema of "any JSON" is not a valid one, and MCP clients refuse it.
-        history.api_info = lambda: {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
-        frames, temperature = gr.Number(16, label="frames"), gr.Number(0, label="temperature")
+        made = _inputs(desk)
         result = gr.JSON(label="result")
         button = gr.Button()
-        sampling = [video, every, threshold, start, end, most, keep_all]
-        _expose(button, endpoints.keyframes, sampling, result)
-        _expose(button, endpoints.caption, [*sampling, mode, engine, tokens], result)
-        _expose(button, endpoints.summarize, [captions, engine], result)
-        _expose(button, endpoints.recaption, [prompt, engine], result)
-        _expose(button, endpoints.ask, [video, question, history, start, end, frames, temperature, answerer], result)
+        for endpoint in (
+            endpoints.keyframes,
+            endpoints.caption,
+            endpoints.summarize,
+            endpoints.recaption,
+            endpoints.ask,
+        ):
+            names = list(signature(endpoint).parameters)
+            chosen = made | {"engine": made["answerer"]} if endpoint == endpoints.ask else made
+            _expose(button, endpoint, {name: chosen[name] for name in names}, result)
 
 
-def _expose(button: gr.Button, endpoint: Callable[..., Iterator[Any]], inputs: list[Any], result: gr.JSON) -> None:
+def _inputs(desk: Desk) -> dict[str, Component]:
+    """A hidden component for each parameter: its default is the parameter's."""
+    names = [c.name for c in desk.choices if c.load_captioner]
+    answerers = [c.name for c in desk.choices if c.load_answerer]
+    numbers = {
+        "every": 2.0, "threshold": 0, "start": 0, "end": 0, "maximum": 0, "max_new_tokens": 1024, "beams": 1,
+        "temperature": 0, "top_p": 1.0, "frames": 16,
+    }  # fmt: skip
+    made: dict[str, Component] = {
+        "video": gr.Video(label="video", include_audio=True),
+        "keep_all": gr.Checkbox(False, label="keep_all"),
+        "read_text": gr.Checkbox(True, label="read_text"),
+        "similarity": gr.Radio(list(THRESHOLDS), value="histogram", label="similarity"),
+        "mode": gr.Radio(["sliding", "fast"], value="sliding", label="mode"),
+        "engine": gr.Radio(names, value=names[0], label="engine"),
+        "answerer": gr.Radio(answerers, value=answerers[0], label="engine"),
+        "history": gr.JSON([], label="history"),
+    }
+    made |= {name: gr.Number(value, label=name) for name, value in numbers.items()}
+    made |= {name: gr.Textbox(label=name) for name in ("captions", "prompt", "question")}
+    # Gradio's own schema of "any JSON" is not a valid one, and MCP clients refuse it.
+    schema = {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
+    for name, component in made.items():
+        info = schema if name == "history" else component.api_info()
+        described = {**info, "additional_description": _DESCRIPTIONS["engine" if name == "answerer" else name]}
+        component.api_info = partial(dict, described)
+    return made
+
+
+def _expose(
+    button: gr.Button,
+    endpoint: Callable[..., Iterator[Any]],
+    inputs: dict[str, Component],
+    result: gr.JSON,
+) -> None:
     @wraps(endpoint)
     def call(*values: Any) -> Iterator[Any]:
         try:
@@ -82,9 +132,11 @@ def _expose(button: gr.Button, endpoint: Callable[..., Iterator[Any]], inputs: l
             log.exception("An API call failed")
             raise gr.Error(UNFORESEEN, print_exception=False) from error
 
+    arguments = "".join(f"\n    {name}: {_DESCRIPTIONS[name]}" for name in inputs)
+    call.__doc__ = f"{getdoc(endpoint)}\n\nArgs:{arguments}"
     button.click(
         call,
-        inputs,
+        list(inputs.values()),
         result,
         api_name=endpoint.__name__,
         concurrency_id="gpu",
@@ -101,13 +153,13 @@ class Endpoints:
 
     def keyframes(
         self, video: str, every: float, threshold: float | None, start: float, end: float | None,
-        maximum: float | None, keep_all: bool,
+        maximum: float | None, keep_all: bool, similarity: str, read_text: bool,
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         """Samples a video and keeps the frames where the picture changes; measures the gaps between them.
 
         Result: {"video", "settings", "samples", "keyframes": [{"index", "time", "similarity", …}], "evidence": […]}.
         """
-        sampling = _sampling(every, threshold, start, end, maximum, keep_all)
+        sampling = _sampling(every, threshold, start, end, maximum, keep_all, similarity, read_text)
         analysis = Analysis(_NOBODY, AnalysisOptions(sampling))
         for batch in batches(pipeline.find_keyframes(_path(video), sampling, self.desk.settings), seconds=0.25):
             for event in batch:
@@ -116,7 +168,8 @@ class Endpoints:
 
     def caption(
         self, video: str, every: float, threshold: float | None, start: float, end: float | None,
-        maximum: float | None, keep_all: bool, mode: str, engine: str, max_new_tokens: float,
+        maximum: float | None, keep_all: bool, mode: str, engine: str, max_new_tokens: float, similarity: str,
+        read_text: bool, beams: float, temperature: float, top_p: float,
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         """Captions a video pair by pair ("sliding") or all at once ("fast") and sums the captions up; streams.
 
@@ -124,9 +177,11 @@ class Endpoints:
         "evidence"}], "summary", "failure", …}.
         """
         captioner = self.desk.captioner(engine)
-        controls = Controls(mode=mode, max_new_tokens=max_new_tokens).options()
-        sampling = _sampling(every, threshold, start, end, maximum, keep_all)
-        options = pipeline.fitted(AnalysisOptions(sampling, controls.mode, controls.generation), captioner.info)
+        how = _generation(max_new_tokens, beams, temperature, top_p)
+        sampling = _sampling(every, threshold, start, end, maximum, keep_all, similarity, read_text)
+        options = pipeline.fitted(
+            AnalysisOptions(sampling, "fast" if mode == "fast" else "sliding", how), captioner.info
+        )
         analysis = Analysis(captioner.info, options)
         for batch in batches(self._analysis(_path(video), captioner, options), seconds=0.25):
             for event in batch:
@@ -141,25 +196,30 @@ class Endpoints:
         with zerogpu.captioner_in_slots(captioner, settings, most) as slotted:
             yield from pipeline.analyze(path, slotted, options, settings, store=self.desk.store)
 
-    def summarize(self, captions: str, engine: str) -> Iterator[dict[str, Any]]:
+    def summarize(
+        self, captions: str, engine: str, max_new_tokens: float, beams: float, temperature: float, top_p: float
+    ) -> Iterator[dict[str, Any]]:
         """Sums up captions given as text: this program's JSON, WebVTT, SRT, or one caption a line; streams.
 
         Result: {"summary", "engine"}.
         """
+        marks, how = parse_captions(captions), _generation(max_new_tokens, beams, temperature, top_p)
         captioner = self.desk.captioner(engine)
-        marks = parse_captions(captions)
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-            events = steps.summarize(marks, slotted, GenerationOptions())
+            events = steps.summarize(marks, slotted, how)
             yield from self._texts(events, "summary", captioner.info)
 
-    def recaption(self, prompt: str, engine: str) -> Iterator[dict[str, Any]]:
+    def recaption(
+        self, prompt: str, engine: str, max_new_tokens: float, beams: float, temperature: float, top_p: float
+    ) -> Iterator[dict[str, Any]]:
         """Turns a short generation prompt into a detailed caption; streams.
 
         Result: {"text", "engine"}.
         """
+        how = _generation(max_new_tokens, beams, temperature, top_p)
         captioner = self.desk.captioner(engine)
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-            yield from self._texts(recaption_events(slotted, prompt), "text", captioner.info)
+            yield from self._texts(recaption_events(slotted, prompt, how), "text", captioner.info)
 
     def _texts(self, events: Iterator[Any], field: str, info: EngineInfo) -> Iterator[dict[str, Any]]:
         text = ""
@@ -176,13 +236,16 @@ class Endpoints:
 
     def ask(
         self, video: str, question: str, history: list[Any], start: float, end: float | None, frames: float,
-        temperature: float, engine: str,
+        temperature: float, engine: str, top_p: float, max_new_tokens: float,
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         """Answers a question about a video; streams. `history` holds earlier [question, answer] pairs, oldest first.
 
         Result: {"answer", "frames": [seconds], "history", "engine", "token_ids"}.
         """
-        controls = AskControls(engine, start, end, frames, temperature)
+        if not 1 <= frames <= MOST_FRAMES:
+            raise SgvError(f"A question needs 1 to {MOST_FRAMES} pictures, not {frames:g}; choose a number in between.")
+        _generation(max_new_tokens, 1, temperature, top_p)
+        controls = AskControls(engine, start, end, frames, temperature, top_p, max_new_tokens)
         turns = tuple(Turn(str(pair[0]), str(pair[1])) for pair in history or () if len(pair) == 2)
         answer, times, label, tokens = "", [], "", ()
         items = answering(self.desk, _path(video), question, turns, controls, None)
@@ -208,13 +271,31 @@ def _path(video: str | None) -> Path:
 
 
 def _sampling(
-    every: float, threshold: float | None, start: float, end: float | None, maximum: float | None, keep_all: bool
-) -> SamplingOptions:
+    every: float, threshold: float | None, start: float, end: float | None, maximum: float | None, keep_all: bool,
+    similarity: str, read_text: bool,
+) -> SamplingOptions:  # fmt: skip
     return SamplingOptions(
         every=float(every or 0),
+        similarity="clip" if similarity == "clip" else "histogram",
         threshold=float(threshold) if threshold else None,
         start=float(start or 0),
         end=float(end) if end else None,
         maximum=int(maximum) if maximum else None,
         keep_all=bool(keep_all),
+        read_text=bool(read_text),
     )
+
+
+def _generation(max_new_tokens: float, beams: float, temperature: float, top_p: float) -> GenerationOptions:
+    """As an engine takes them.
+
+    Raises:
+        SgvError: a number is out of range.
+    """
+    if not 1 <= beams <= MOST_BEAMS:
+        raise SgvError(f"There are 1 to {MOST_BEAMS} beams, not {beams:g}; choose a number in between.")
+    if max_new_tokens < 1:
+        raise SgvError(f"A text needs at least one token, not {max_new_tokens:g}; choose more.")
+    if temperature < 0 or not 0 < top_p <= 1:
+        raise SgvError("A temperature isn't negative and top_p lies above 0 and up to 1; choose others.")
+    return GenerationOptions(int(beams), int(max_new_tokens), float(temperature), float(top_p))

@@ -102,14 +102,16 @@ def read_captions(file: str) -> str:
         raise StoreError("This file is no text in UTF-8; save the captions as JSON, WebVTT or SRT.") from error
 
 
-def recaption_events(captioner: steps.Captioner, prompt: str) -> Generator[Event, None, None]:
+def recaption_events(
+    captioner: steps.Captioner, prompt: str, how: GenerationOptions | None = None
+) -> Generator[Event, None, None]:
     """Pieces of the caption, then the whole of it.
 
     Raises:
         SgvError: the prompt can't be used, or the engine failed.
     """
     text, _ = yield from steps.drain(
-        steps.recaption(prompt, captioner, GenerationOptions()), lambda piece: Delta("summary", piece)
+        steps.recaption(prompt, captioner, how or GenerationOptions()), lambda piece: Delta("summary", piece)
     )
     if not text.strip():
         raise StoreError("The engine's answer came back blank; change the prompt a little and try again.")

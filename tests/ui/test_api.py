@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gradio_client import Client, handle_file
@@ -23,8 +24,54 @@ def test_only_the_documented_endpoints(client: Client) -> None:
     assert isinstance(found, dict)
     assert set(found["named_endpoints"]) == {"/keyframes", "/caption", "/summarize", "/recaption", "/ask"}
     assert found["unnamed_endpoints"] == {}
-    names = [p["parameter_name"] for p in found["named_endpoints"]["/ask"]["parameters"]]
-    assert names == ["video", "question", "history", "start", "end", "frames", "temperature", "engine"]
+    names = {
+        name: [p["parameter_name"] for p in endpoint["parameters"]]
+        for name, endpoint in found["named_endpoints"].items()
+    }
+    sampling = ["video", "every", "threshold", "start", "end", "maximum", "keep_all"]
+    decoding = ["max_new_tokens", "beams", "temperature", "top_p"]
+    assert names == {  # clients pass them by place: what is new comes last
+        "/keyframes": [*sampling, "similarity", "read_text"],
+        "/caption": [*sampling, "mode", "engine", "max_new_tokens", "similarity", "read_text", *decoding[1:]],
+        "/summarize": ["captions", "engine", *decoding],
+        "/recaption": ["prompt", "engine", *decoding],
+        "/ask": [
+            "video", "question", "history", "start", "end", "frames", "temperature", "engine", "top_p",
+            "max_new_tokens",
+        ],
+    }  # fmt: skip
+
+
+def test_every_parameter_says_what_it_is_and_what_it_is_without_one(client: Client) -> None:
+    found = client.view_api(return_format="dict", print_info=False)
+    assert isinstance(found, dict)
+    parameters = [p for endpoint in found["named_endpoints"].values() for p in endpoint["parameters"]]
+    assert [p["parameter_name"] for p in parameters if not p["python_type"]["description"]] == []
+    needed = {p["parameter_name"] for p in parameters if not p["parameter_has_default"]}
+    assert needed == {"video", "captions", "prompt", "question"}
+    printed = client.view_api(return_format="str", print_info=False)
+    assert isinstance(printed, str)
+    assert "0 takes the similarity's own, 0.87 (histogram) or 0.93 (clip)" in printed
+    assert "0 is the end of the video" in printed
+
+
+def test_choices_reach_the_run(client: Client, clip: Path) -> None:
+    found = client.predict(
+        handle_file(str(clip)), read_text=False, beams=3, temperature=0.5, top_p=0.9, api_name="/caption"
+    )
+    assert found["settings"]["sampling"]["read_text"] is False
+    expected = {"beams": 3, "max_new_tokens": 1024, "temperature": 0.5, "top_p": 0.9}
+    assert found["settings"]["generation"] == expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "wrong"),
+    [("/ask", {"frames": 65}), ("/ask", {"top_p": 0}), ("/caption", {"beams": 0}), ("/caption", {"similarity": "x"})],
+)
+def test_what_is_out_of_range_is_refused(client: Client, clip: Path, endpoint: str, wrong: dict[str, Any]) -> None:
+    question: dict[str, Any] = {"question": "What moves?"} if endpoint == "/ask" else {}
+    with pytest.raises(Exception, match=r"in between|choose|choices"):
+        client.predict(handle_file(str(clip)), **question, **wrong, api_name=endpoint)
 
 
 def test_keyframes(client: Client, clip: Path) -> None:

@@ -17,16 +17,16 @@ from tests.ui.conftest import Server
 pytest.importorskip("mcp", reason="gradio[mcp] is not installed; the MCP test did NOT run.")
 
 
-def _called(server: Server, tool: str, arguments: dict[str, Any]) -> tuple[list[str], Any]:
-    """Names of all tools, and one tool's result."""
+def _called(server: Server, tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Parameters of all tools by name, and one tool's result."""
     from mcp import ClientSession  # pyright: ignore[reportMissingImports]
     from mcp.client.streamable_http import streamablehttp_client  # pyright: ignore[reportMissingImports]
 
-    async def session() -> tuple[list[str], Any]:
+    async def session() -> tuple[dict[str, Any], Any]:
         address = f"{server.url}gradio_api/mcp/"
         async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as client:
             await client.initialize()
-            tools = [t.name for t in (await client.list_tools()).tools]
+            tools = {t.name: t.inputSchema["properties"] for t in (await client.list_tools()).tools}
             name = next(t for t in tools if t.endswith(tool))
             answer = await client.call_tool(name, arguments)
             text = "".join(getattr(part, "text", "") for part in answer.content)
@@ -41,6 +41,7 @@ def _called(server: Server, tool: str, arguments: dict[str, Any]) -> tuple[list[
 def test_tools_caption_summarize_and_ask(server: Server, clip: Path) -> None:
     tools, summary = _called(server, "summarize", {"captions": "A street.\nA car comes.", "engine": "scripted"})
     assert {"caption", "ask", "summarize"} <= {name.rpartition("_")[2] for name in tools}
+    assert all(parameter["description"] for parameters in tools.values() for parameter in parameters.values())
     assert "A summary of 2 captions" in json.dumps(summary)
     video = "data:video/mp4;base64," + base64.b64encode(clip.read_bytes()).decode("ascii")
     _, result = _called(server, "caption", {"video": video, "mode": "sliding", "engine": "scripted"})
