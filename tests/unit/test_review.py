@@ -135,7 +135,7 @@ def test_quoted_text_that_was_not_read() -> None:
     (question,) = questions(seen)
     assert "“Open  24 hours”" in question
     assert questions(_pair('A sign says "Exit".', "static", look=LOOK)) == []
-    assert questions(_pair('"Start" goes away.', "static", text_gone=("START",))) == []
+    assert questions(_pair('"Start" goes away.', "static", text_gone=("START",), text_appeared=("EXIT",))) == []
     assert questions(_pair('"Exit" comes.', "static", text_appeared=("EXIT",))) == []
     assert len(questions(_pair('It says "open", "open" again.', "static", look=LOOK))) == 1
 
