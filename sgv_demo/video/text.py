@@ -22,6 +22,8 @@ _SHORT, _SHORT_SCORE = 3, 0.9
 """Lines of so few letters and digits must score more: lit windows were read as "20" with 0.82."""
 _LONG_SIDE = 960
 """Pixels: larger pictures are made smaller before reading."""
+_LONGEST = 2.5
+"""Longer pictures are padded to this: the reader enlarges the short side, and with it the work for a ribbon."""
 _ALIKE = 0.7
 """Lines that match this well are one line read twice."""
 
@@ -35,18 +37,27 @@ class TextReader:
 
     def __call__(self, picture: Picture) -> tuple[str, ...]:
         """Returns the lines of an (h, w, 3) RGB picture that can be believed, from top to bottom."""
-        height, width = picture.shape[:2]
-        scale = min(1.0, _LONG_SIDE / max(height, width))
-        if scale < 1:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        prepared = fitted(picture)
         with self._lock:
             if self._engine is None:
                 self._engine = _load()
-            result = self._engine(np.ascontiguousarray(picture[..., ::-1]))
+            result = self._engine(np.ascontiguousarray(prepared[..., ::-1]))
         texts: Sequence[str] = getattr(result, "txts", None) or ()
         scores: Sequence[float] = getattr(result, "scores", None) or ()
         return tuple(text.strip() for text, score in zip(texts, scores, strict=True) if believed(text, score))
+
+
+def fitted(picture: Picture) -> Picture:
+    """At most 960 pixels long; a picture longer than 5:2 gets black below or on the right."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, _LONG_SIDE / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = picture.shape[:2]
+    least = round(max(height, width) / _LONGEST)
+    below, right = max(0, least - height), max(0, least - width)
+    return np.pad(picture, ((0, below), (0, right), (0, 0))) if below or right else picture
 
 
 def believed(line: str, score: float) -> bool:

@@ -11,7 +11,7 @@ from benchmarks.synthetic import Camera, Clip, ball, becomes, block, draw_canvas
 from sgv_demo.types import Frame, Keyframe, Look, Picture
 from sgv_demo.video.look import is_blank, look, place
 from sgv_demo.video.measure import GapMeter, TextReader
-from sgv_demo.video.text import believed, text_changes
+from sgv_demo.video.text import believed, fitted, text_changes
 
 
 def flat(*colour: int, size: tuple[int, int] = (320, 180)) -> Picture:
@@ -183,3 +183,17 @@ def test_text_is_read() -> None:
     reader = TextReader()
     assert [line.replace(" ", "") for line in reader(picture)] == ["PRICE$7", "42APPLES"]
     assert reader(np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)) == ()
+
+
+@pytest.mark.parametrize(
+    ("size", "read"),
+    [((3840, 160), (960, 384)), ((160, 3840), (384, 960)), ((8, 900), (360, 900)), ((640, 360), (640, 360))],
+)
+def test_a_ribbon_is_read_as_a_picture_of_bounded_shape(size: tuple[int, int], read: tuple[int, int]) -> None:
+    assert fitted(flat(200, 40, 90, size=size)).shape == (read[1], read[0], 3)
+
+
+def test_text_on_a_ribbon_is_read() -> None:
+    picture = flat(20, 20, 60, size=(3840, 160))
+    cv2.putText(picture, "BREAKING NEWS", (900, 115), cv2.FONT_HERSHEY_SIMPLEX, 3, (250, 240, 220), 8, cv2.LINE_AA)
+    assert [line.replace(" ", "") for line in TextReader()(picture)] == ["BREAKINGNEWS"]
