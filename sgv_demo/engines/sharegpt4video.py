@@ -8,7 +8,6 @@ view alone, and tokenises earlier answers anew as that demo does.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -35,7 +34,7 @@ from sgv_demo.engines.llava.network import (
     prompt_embeddings,
     stop_ids,
 )
-from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown
+from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown, digest
 from sgv_demo.engines.llava.saving import save_checkpoint
 from sgv_demo.engines.llava.tiles import normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer, load_tokenizer
@@ -211,7 +210,7 @@ class ShareGPT4Video:
         )
 
     def _begin(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> _Step:
-        key = scene.key or _digest(scene.frames)
+        key = scene.key or digest(scene.frames)
         shown = self._prefixes.shown(key) or (self._show(scene.frames) if scene.frames else None)
         prompt = fit_prompt(
             self._tokenizer,
@@ -390,11 +389,3 @@ def figures(folder: str | None = None) -> dict[str, Any]:
         setup = read_setup(Path(folder).expanduser())
         return compute_figures(setup.network, setup.pinpoints)
     return compute_figures(published_network(), PUBLISHED_PINPOINTS)
-
-
-def _digest(frames: Sequence[Frame]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for frame in frames:
-        digest.update(repr(frame.image.shape).encode())
-        digest.update(frame.image.tobytes())
-    return digest.hexdigest()

@@ -21,8 +21,7 @@ from sgv_demo.types import Frame, GenerationOptions, Trace, Turn, VideoInfo
 from tests.tiny_llava import Tiny, make_checkpoint
 
 VIDEO = VideoInfo(Path("clip.mp4"), 4.0, 25.0, (64, 48), "h264")
-PATCHES = 4
-"""Positions of a whole view of the tiny tower."""
+PATCHES = 4  # positions of a whole view of the tiny tower
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +31,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 def make(folder: Path, vision: Vision = "anyres", cache_megabytes: int = 64) -> ShareGPT4Video:
     return load(
-        str(folder),
-        quantization="none",
-        dtype="float32",
-        device="cpu",
-        vision=vision,
-        cache_megabytes=cache_megabytes,
+        str(folder), quantization="none", dtype="float32", device="cpu", vision=vision, cache_megabytes=cache_megabytes
     )
 
 

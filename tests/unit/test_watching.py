@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from sgv_demo.errors import SettingsError, StoreError
-from sgv_demo.events import Event, Kept, Noted, Sampled
+from sgv_demo.events import Event, Kept, Noted, Opened, Sampled
 from sgv_demo.settings import Settings
 from sgv_demo.store import Session, Store
 from sgv_demo.types import Frame, SamplingOptions
-from sgv_demo.watch import Step, _mark, watch
+from sgv_demo.watch import Step, _mark, expected_samples, watch
 from tests.unit.conftest import texture
 from tests.unit.video_files import damage, write_clip
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "ball.mp4"
 QUICK = SamplingOptions(measure=False)
 ALL = SamplingOptions(measure=False, keep_all=True)
 
@@ -128,3 +129,18 @@ def test_what_happens_between_two_samples_is_measured(clip: Path, settings: Sett
     items = list(watch(clip, SamplingOptions(start=1.0, keep_all=True, read_text=False), settings))
     found = [item.evidence.cuts for item in items if isinstance(item, Step) and item.evidence]
     assert found[1] == (4.0,)  # between the samples at 3 and 5 s
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        SamplingOptions(every=2.0, read_text=False),
+        SamplingOptions(every=5.0, read_text=False),
+        SamplingOptions(every=2.0, start=1.5, end=6.0, read_text=False),
+    ],
+    ids=["whole seconds", "with a rest", "a range"],
+)
+def test_as_many_samples_as_expected(sampling: SamplingOptions, settings: Settings) -> None:
+    events = list(watch(EXAMPLE, sampling, settings))
+    video = next(event.info for event in events if isinstance(event, Opened))
+    assert sum(isinstance(event, Sampled) for event in events) == expected_samples(video, sampling)

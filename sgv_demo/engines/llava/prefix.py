@@ -7,6 +7,7 @@ words.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from sgv_demo.types import Picture
+from sgv_demo.types import Frame, Picture
 
 
 @dataclass(slots=True, eq=False)
@@ -115,3 +116,12 @@ class PrefixCache:
     def _shrink(self, limit: int) -> None:
         while self._kept and self.nbytes > limit:
             self._kept.popitem(last=False)
+
+
+def digest(frames: Sequence[Frame]) -> str:
+    """A key made of what the frames show."""
+    made = hashlib.blake2b(digest_size=16)
+    for frame in frames:
+        made.update(repr(frame.image.shape).encode())
+        made.update(frame.image.tobytes())
+    return made.hexdigest()
