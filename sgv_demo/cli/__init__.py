@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from sgv_demo.cli.commands import COMMANDS
+from sgv_demo.cli.output import check_outputs
 from sgv_demo.cli.parser import build_parser
 from sgv_demo.errors import SgvError
 
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
+        check_outputs(args)
         COMMANDS[args.command](args)
     except SgvError as error:
         return _fail(str(error))

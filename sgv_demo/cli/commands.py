@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, write_json
+from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, to_stdout, write_json
 from sgv_demo.errors import VideoError
 from sgv_demo.events import Analysis, Kept
 from sgv_demo.settings import Settings
@@ -111,13 +111,13 @@ def caption(args: Namespace) -> None:
     from sgv_demo.engines.registry import load_captioner
     from sgv_demo.pipeline import analyze, fitted, result_key
     from sgv_demo.store import Store
-    from sgv_demo.thumbnails import small, stored
+    from sgv_demo.thumbnails import FEW, SIDE, small, stored
 
     settings = settings_for(args)
     captioner = load_captioner(settings, progress=loading)
     options = fitted(AnalysisOptions(sampling_for(args), args.mode, generation_for(args)), captioner.info)
     store = Store(settings.store_path, settings.store_megabytes) if args.resume else None
-    terminal = Terminal(quiet=args.json == "-", label=captioner.info.label)
+    terminal = Terminal(quiet=to_stdout(args), label=captioner.info.label)
     start = Analysis(captioner.info, options)
     events = analyze(args.video, captioner, options, settings, store=store)
     analysis = start
@@ -126,7 +126,7 @@ def caption(args: Namespace) -> None:
         for event in events:
             analysis = analysis.apply(event)
             if args.html and isinstance(event, Kept) and event.frame is not None:
-                pictures[event.mark.index] = small(event.frame.image)
+                pictures[event.mark.index] = small(event.frame.image, SIDE if len(pictures) < FEW else SIDE // 2)
             terminal.show(event, analysis)
     finally:
         terminal.end()
@@ -232,13 +232,16 @@ def _save(analysis: Analysis, pictures: Pictures, args: Namespace) -> None:
     from sgv_demo.formats import FORMATS
     from sgv_demo.review import NONE
 
-    write_json(json_for(analysis), args.json)
-    if args.dataset:
-        append(args.dataset, analysis)
     for form in FORMATS:
-        path = None if form.name in ("json", "dataset") else getattr(args, form.name)
-        if path is not None:
-            path.write_text(form.make(analysis, NONE, pictures), encoding="utf-8", newline="")
+        target = getattr(args, form.name)
+        if target is None:
+            continue
+        if str(target) == "-":
+            sys.stdout.write(form.make(analysis, NONE, pictures))
+        elif form.name == "dataset":
+            append(target, analysis)
+        else:
+            Path(target).write_text(form.make(analysis, NONE, pictures), encoding="utf-8", newline="")
 
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {

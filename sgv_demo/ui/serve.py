@@ -18,7 +18,7 @@ from sgv_demo.engines import Answerer, Captioner, registry
 from sgv_demo.engines.catalog import MODELS
 from sgv_demo.engines.panel import EngineRow, engine_rows, settings_for
 from sgv_demo.engines.surroundings import cached_folder
-from sgv_demo.errors import SgvError
+from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.settings import Settings
 from sgv_demo.store import Store
 from sgv_demo.types import EngineInfo
@@ -27,6 +27,8 @@ from sgv_demo.ui.layout import build_app, launch_options
 from sgv_demo.ui.theme import ASSETS
 
 log = logging.getLogger(__name__)
+
+LAST_PORT = 65535
 
 
 def choices(settings: Settings) -> list[Choice]:
@@ -143,8 +145,14 @@ def install_slots(desk: Desk) -> None:
 
 
 def free_port(settings: Settings) -> int:
-    """The wanted port, or the next free one of the hundred after it."""
-    for port in range(settings.port, settings.port + 100):
+    """The wanted port, or the next free one of the hundred after it.
+
+    Raises:
+        SettingsError: there is no such port.
+    """
+    if settings.port > LAST_PORT:
+        raise SettingsError(f"There is no port {settings.port}; choose one from 1 to {LAST_PORT}.")
+    for port in range(settings.port, min(settings.port + 100, LAST_PORT + 1)):
         with socket.socket() as probe:
             if probe.connect_ex((settings.host if settings.host != "0.0.0.0" else "127.0.0.1", port)):
                 return port

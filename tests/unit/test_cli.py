@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +14,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sgv_demo.cli import main
+from sgv_demo.asking import MOST_FRAMES
+from sgv_demo.cli import main, parser
+from sgv_demo.cli.commands import COMMANDS
+from sgv_demo.cli.parser import OUTPUTS, build_parser
+from sgv_demo.errors import SettingsError
+from sgv_demo.formats import FORMATS
+from sgv_demo.settings import Settings
+from sgv_demo.video.similarity import CLIP_MODEL, ClipEmbedder, HistogramEmbedder
 
 
 def sgv(*args: object) -> subprocess.CompletedProcess[str]:
@@ -122,6 +133,7 @@ def test_recaption_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
         ("keyframes", "CLIP", "--start", "99"),
         ("caption", "CLIP", "--engine", "nonsense"),
         ("caption", "CLIP", "--json", "no/such/folder/x.json", "--no-text"),
+        ("caption", "CLIP", "--srt", "-", "--json", "-"),
     ],
 )
 def test_a_users_error_is_one_line_and_exit_code_1(args: tuple[str, ...], clip: Path, tmp_path: Path) -> None:
@@ -156,3 +168,58 @@ def test_an_interrupted_run_resumes(clip: Path, tmp_path: Path, monkeypatch: pyt
         assert main(["caption", str(clip), "--no-text", "--resume", "--json", str(out)]) == 0
     assert len(list((tmp_path / "results").iterdir())) == 1
     assert json.loads(out.read_text())["finished"]
+
+
+def test_a_result_can_go_to_standard_output_alone(clip: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sgv_demo", "caption", str(clip), "--no-text", "--srt", "-"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1\n00:00:00,000 --> ")
+    assert "[Measured" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--json", "--srt", "--html", "--dataset"])
+@pytest.mark.parametrize("name", ["no/x", "."])
+def test_what_cannot_be_written_is_said_before_the_work(
+    option: str,
+    name: str,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(COMMANDS, "caption", lambda args: pytest.fail("the work began"))
+    assert main(["caption", str(clip), option, str(tmp_path / name)]) == 1
+    assert re.search("There is no folder “.*” for “x”; make it first|is a folder", capsys.readouterr().err)
+
+
+def test_every_option_says_what_it_is_and_what_it_is_without_one() -> None:
+    (subparsers,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    for name, command in subparsers.choices.items():
+        assert command.description
+        for action in command._actions:
+            assert action.help, (name, action.dest)
+            chosen = action.option_strings and action.nargs != 0 and not action.required
+            if chosen and action.dest not in OUTPUTS:
+                assert "(default" in action.help, (name, action.dest)
+
+
+def test_the_help_is_true() -> None:
+    text = inspect.getsource(parser)
+    assert f"default: {HistogramEmbedder.threshold} of histogram, {ClipEmbedder.threshold} of clip" in text
+    settings = Settings()
+    for value in (settings.port, settings.host, settings.quantization, settings.dtype, settings.vision, CLIP_MODEL):
+        assert re.search(rf"default: {value}\b", text), value
+    assert parser.MOST_FRAMES == MOST_FRAMES
+    assert set(OUTPUTS) == {form.name for form in FORMATS}
+
+
+def test_a_port_past_the_last_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sgv_demo.ui.serve import LAST_PORT, free_port
+
+    with pytest.raises(SettingsError, match="There is no port 99999; choose one from 1 to 65535"):
+        free_port(Settings(port=99999))
+    assert free_port(Settings(port=LAST_PORT)) == LAST_PORT
