@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
+from sgv_demo.engines.catalog import MODELS
+from sgv_demo.engines.measured import INFO as MEASURED
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
 from sgv_demo.ui.render import amount, esc, file_url, hint, length, limits
@@ -57,9 +60,9 @@ def about(settings: Settings) -> str:
         "pair of neighbours gets a caption of what changed. The captions make the summary.</p>"
         "<p>Beside each caption stands what was <b>measured</b>: cuts, camera, light, colour, motion, text. "
         "It is never guessed, and “unknown” when it can't be told.</p>"
-        "<p><b>Models.</b> ShareCaptioner-Video (on InternLM-XComposer2: free for academic research, commercial use on "
-        "application) and ShareGPT4Video-8B (on Llama 3: Meta's community licence). A research preview: what a model "
-        "writes can be wrong.</p>"
+        "<p><b>Models.</b> A research preview: what a model writes can be wrong. Their licences:"
+        f"{''.join(f'<br>{line}' for line in _licences())}</p>"
+        "<p><b>Data.</b> The captions of the ShareGPT4Video dataset are under CC BY-NC 4.0: not for commercial use.</p>"
         f"<p><b>Privacy.</b> Videos {esc(limits(settings))}. Uploads are deleted from this server after about "
         f"{length(max(3600, settings.state_minutes * 120))}. Captions and keyframes stay, up to "
         f"{esc(amount(settings.store_megabytes))} in all, the oldest go first; History deletes yours at once. Ratings, "
@@ -68,6 +71,15 @@ def about(settings: Settings) -> str:
         '<p>After <a href="https://sharegpt4video.github.io/" target="_blank" rel="noreferrer">ShareGPT4Video</a> '
         "(2024).</p>"
     )
+
+
+def _licences() -> Iterator[str]:
+    """A line for each model that can be at work, with its licence."""
+    for licence, models in groupby(MODELS, key=lambda model: model.licence):
+        names = ", ".join(model.label for model in models)
+        yield f'<b translate="no">{esc(names)}</b> <span>{esc(licence)}</span>'
+    yield '<b translate="no">CLIP ViT-L/14</b> <span translate="no">MIT</span>'
+    yield f"<b>{esc(MEASURED.label)}</b> <span>{esc(MEASURED.licence)}</span>"
 
 
 def unplayable() -> str:

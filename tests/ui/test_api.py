@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from gradio_client import Client, handle_file
 
 from tests.ui.conftest import Server
+from tests.ui.running import ROOT
 
 
 @pytest.fixture
@@ -40,6 +42,10 @@ def test_only_the_documented_endpoints(client: Client) -> None:
             "max_new_tokens",
         ],
     }  # fmt: skip
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("### API")[2].partition("## ")[0]
+    assert all(f"| `{name}` |" in section for name in names)
+    assert [p for parameters in names.values() for p in parameters if not re.search(rf"`{p}\b", section)] == []
 
 
 def test_every_parameter_says_what_it_is_and_what_it_is_without_one(client: Client) -> None:
