@@ -122,7 +122,7 @@ def what_differs(left: Analysis, right: Analysis) -> list[str]:
     names = {
         "every": "a sample every (s)",
         "similarity": "similarity by",
-        "threshold": "threshold",
+        "threshold_in_force": "threshold",
         "start": "from (s)",
         "end": "to (s)",
         "maximum": "keyframes at most",

@@ -145,7 +145,7 @@ def _keyframes(sampling: SamplingOptions) -> str:
     if sampling.keep_all:
         chosen = "every sample"
     else:
-        threshold = "the embedder's own threshold" if sampling.threshold is None else f"{sampling.threshold:g}"
+        threshold = f"{sampling.threshold_in_force:g}"
         chosen = f"samples less similar than {threshold} to the last kept ({sampling.similarity})"
     return f"{chosen}, {sampling.maximum} at most" if sampling.maximum else chosen
 

@@ -6,6 +6,7 @@ No local path ever gets into a record: a video is named by its file name alone.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,7 +85,7 @@ def to_record(analysis: Analysis) -> Record:
     return {
         "video": video_record(analysis.video) if analysis.video else None,
         "engine": _ENGINE.dump_python(analysis.engine, mode="json"),
-        "settings": _OPTIONS.dump_python(analysis.options, mode="json"),
+        "settings": _settings(analysis),
         "samples": _SAMPLES.dump_python(analysis.samples, mode="json"),
         "keyframes": _MARKS.dump_python(analysis.keyframes, mode="json"),
         "evidence": _EVIDENCE.dump_python(analysis.evidence, mode="json"),
@@ -99,6 +100,19 @@ def to_record(analysis: Analysis) -> Record:
     }
 
 
+def _settings(analysis: Analysis) -> Record:
+    """The options; where something was sampled, with the threshold in force even if none was chosen."""
+    settings = _OPTIONS.dump_python(analysis.options, mode="json")
+    if analysis.samples:
+        settings["sampling"]["threshold"] = analysis.options.sampling.threshold_in_force
+    return settings
+
+
+def _options(settings: object) -> AnalysisOptions:
+    options = _OPTIONS.validate_python(settings or {})
+    return replace(options, sampling=options.sampling.plain())
+
+
 def from_record(record: object) -> Analysis:
     """Inverse of `to_record`; only "captions" is required.
 
@@ -111,7 +125,7 @@ def from_record(record: object) -> Analysis:
     try:
         return Analysis(
             engine=_ENGINE.validate_python(data.get("engine") or {"name": "unknown", "label": "Unknown engine"}),
-            options=_OPTIONS.validate_python(data.get("settings") or {}),
+            options=_options(data.get("settings")),
             video=video_from_record(data["video"]) if isinstance(data.get("video"), dict) else None,
             samples=_SAMPLES.validate_python(data.get("samples") or ()),
             keyframes=_MARKS.validate_python(data.get("keyframes") or ()),

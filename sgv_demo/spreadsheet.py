@@ -53,7 +53,7 @@ def _run_cells(analysis: Analysis) -> dict[str, object]:
         "every_s": sampling.every,
         "range_start_s": sampling.start,
         "range_end_s": "" if sampling.end is None else sampling.end,
-        "threshold": "" if sampling.threshold is None or sampling.keep_all else sampling.threshold,
+        "threshold": "" if sampling.keep_all else sampling.threshold_in_force,
         "beams": how.beams,
         "max_new_tokens": how.max_new_tokens,
         "temperature": how.temperature,

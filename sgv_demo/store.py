@@ -57,6 +57,7 @@ def _content_hash(path: Path, _size: int, _changed: int) -> str:
 
 def key_of(content: str, engine: EngineInfo, options: AnalysisOptions, extra: Iterable[object] = ()) -> str:
     """The result's key: 40 hexadecimal digits over the video, the engine, the options and this program's version."""
+    options = replace(options, sampling=options.sampling.plain())
     parts = [__version__, content, asdict(engine), asdict(options), [str(x) for x in extra]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
 

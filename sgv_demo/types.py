@@ -7,7 +7,7 @@ Nothing here imports a model library, a video library or the page.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -305,6 +305,10 @@ class EngineInfo:
     """True when the engine writes from measurements and is useless without them."""
 
 
+OWN_THRESHOLDS = {"histogram": 0.87, "clip": 0.93}
+"""Each embedder's own threshold (see `sgv_demo.video.similarity`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingOptions:
     """Which frames become keyframes."""
@@ -328,6 +332,15 @@ class SamplingOptions:
     """Measure evidence between keyframes."""
     read_text: bool = True
     """Read text on keyframes (only with `measure`)."""
+
+    @property
+    def threshold_in_force(self) -> float:
+        """The threshold, or the embedder's own where none was chosen."""
+        return OWN_THRESHOLDS[self.similarity] if self.threshold is None else self.threshold
+
+    def plain(self) -> SamplingOptions:
+        """The same with the embedder's own threshold left to it: the form in which equal options are equal."""
+        return replace(self, threshold=None) if self.threshold == OWN_THRESHOLDS[self.similarity] else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,8 @@ class _Keeper:
         """Seconds: where the range or the video ends."""
         self.session = session
         self.embedder: Embedder = make_embedder(sampling.similarity, model=clip_model)
-        threshold = self.embedder.threshold if sampling.threshold is None else sampling.threshold
         self.selector = KeyframeSelector[NDArray[np.float32]](
-            threshold, keep_all=sampling.keep_all, every=sampling.every
+            sampling.threshold_in_force, keep_all=sampling.keep_all, every=sampling.every
         )
         self.meter = GapMeter() if sampling.measure else None
         self.text = text_reader() if sampling.measure and sampling.read_text else None

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sgv_demo.types import OWN_THRESHOLDS as THRESHOLDS
 from sgv_demo.types import AnalysisOptions, GenerationOptions, SamplingOptions
-
-THRESHOLDS = {"histogram": 0.87, "clip": 0.93}
-"""Each embedder's own threshold (see `sgv_demo.video.similarity`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
-from sgv_demo.types import Frame
+from sgv_demo.types import OWN_THRESHOLDS, Frame
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModel
@@ -59,7 +59,7 @@ class HistogramEmbedder:
     """Square root of the joint HSV histogram (12 x 4 x 4 bins): rows compare by the Bhattacharyya coefficient."""
 
     name = "histogram"
-    threshold = 0.87
+    threshold = OWN_THRESHOLDS["histogram"]
     """Told 16 shots of 6 frames apart with an area under the curve of 0.9997."""
 
     _BINS = (12, 4, 4)
@@ -90,7 +90,7 @@ class ClipEmbedder:
     """
 
     name = "clip"
-    threshold = 0.93
+    threshold = OWN_THRESHOLDS["clip"]
     """Published with ShareGPT4Video (arXiv 2406.04325)."""
 
     _BATCH = 16

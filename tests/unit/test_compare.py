@@ -104,3 +104,9 @@ def test_what_differs_names_settings_and_engines() -> None:
     assert "a sample every (s): 2 ↔ 1" in said
     assert "every sample kept: no ↔ yes" in said
     assert len(said) == 5
+
+
+def test_a_threshold_written_out_is_no_other_setting() -> None:
+    chosen = [analysis(options=AnalysisOptions(SamplingOptions(threshold=t))) for t in (None, 0.87, 0.9)]
+    assert what_differs(chosen[0], chosen[1]) == []
+    assert what_differs(chosen[0], chosen[2]) == ["threshold: 0.87 ↔ 0.9"]

@@ -81,6 +81,7 @@ def test_what_was_chosen_is_told() -> None:
     assert said["Range"] == "1.5 s to 10 s"
     assert said["Keyframes"] == "samples less similar than 0.9 to the last kept (clip), 7 at most"
     assert said["Decoding"] == "3 beams, 256 tokens at most for a step, temperature 0.7, top-p 0.9"
+    assert "less similar than 0.87 to" in dict(told(analysis()))["Keyframes"]
     blind = dict(told(analysis(options=AnalysisOptions(SamplingOptions(measure=False, keep_all=True)))))
     assert blind["Measured by"] == "nothing was measured"
     assert blind["Keyframes"] == "every sample"

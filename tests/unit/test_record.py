@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from sgv_demo.events import (
     Working,
 )
 from sgv_demo.record import event_from_line, event_to_line, from_record, parse, to_record
-from sgv_demo.types import Failure, VideoInfo
+from sgv_demo.types import AnalysisOptions, Failure, SamplingOptions, VideoInfo
 from tests.unit.samples import EVIDENCE, analysis
 
 
@@ -33,6 +34,27 @@ def test_an_analysis_survives_the_round_trip_but_for_its_path() -> None:
     after = from_record(json.loads(json.dumps(to_record(before))))
     assert before.video is not None
     assert after == replace(before, video=replace(before.video, path=Path("my *clip*.mp4")))
+
+
+def test_the_threshold_in_force_is_written_though_none_was_chosen() -> None:
+    def written(**sampling: Any) -> dict[str, Any]:
+        return to_record(analysis(options=AnalysisOptions(SamplingOptions(**sampling))))["settings"]["sampling"]
+
+    assert written() == written(threshold=0.87)
+    assert [written(**how)["threshold"] for how in ({}, {"similarity": "clip"}, {"threshold": 0.5})] == [
+        0.87,
+        0.93,
+        0.5,
+    ]
+    # Captions that somebody else sampled: nothing is claimed.
+    assert to_record(analysis(samples=()))["settings"]["sampling"]["threshold"] is None
+
+
+def test_a_record_without_its_threshold_reads_like_one_with_it() -> None:
+    record = to_record(analysis())
+    older = json.loads(json.dumps(record))
+    older["settings"]["sampling"]["threshold"] = None
+    assert from_record(older) == from_record(record)
 
 
 def test_what_a_plain_run_has_not_survives_too() -> None:

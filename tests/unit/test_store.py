@@ -164,6 +164,9 @@ def test_the_key_changes_with_whatever_changes_the_result(tmp_path: Path, monkey
         key_of("content", ENGINE, options, ["more"]),
     }
     assert len(keys) == 5
+    written_out = replace(options, sampling=SamplingOptions(threshold=0.87))
+    assert key_of("content", ENGINE, written_out) == key_of("content", ENGINE, options)
+    assert key_of("content", ENGINE, replace(options, sampling=SamplingOptions(threshold=0.93))) not in keys
     assert key_of("content", ENGINE, AnalysisOptions()) == key_of("content", ENGINE, options)
     Store(tmp_path, 1).folder(key_of("content", ENGINE, options))  # it is one that a store takes
     monkeypatch.setattr(store_module, "__version__", "another")
