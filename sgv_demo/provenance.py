@@ -80,7 +80,7 @@ def step_line(trace: TraceMark | None) -> str:
     """Seconds, tokens and remarks of one step; empty where nothing is known."""
     if trace is None:
         return ""
-    said = [f"written in {trace.seconds:.1f} s"] if trace.seconds else []
+    said = [f"written in {trace.seconds:.1f} s"] if trace.seconds >= 0.05 else []
     said += [f"{trace.prompt_tokens} tokens in, {trace.new_tokens} out"] if trace.new_tokens else []
     said += ["cut off at the longest length allowed"] if trace.finish == "length" else []
     return " · ".join(filter(None, [*said, trace.note]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sgv_demo import prompts as made
-from sgv_demo.provenance import facts, prompts, told
+from sgv_demo.provenance import facts, prompts, step_line, told
 from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, GenerationOptions, SamplingOptions, TraceMark
 from tests.unit.samples import analysis
 
@@ -66,6 +66,13 @@ def test_the_text_of_a_fast_run_is_its_summary_and_its_prompt_is_told_once() -> 
         options=AnalysisOptions(mode="fast"), captions=(Caption(0, 0, 4, "All.", trace=trace),), summary_trace=trace
     )
     assert prompts(fast) == [("caption 1", "Describe all")]
+
+
+def test_how_a_step_went() -> None:
+    assert step_line(None) == step_line(TraceMark(seconds=0.04)) == ""
+    whole = TraceMark("p", 7, 90, 1.5, "length", note="Retried.")
+    said = "written in 1.5 s · 90 tokens in, 7 out · cut off at the longest length allowed · Retried."
+    assert step_line(whole) == said
 
 
 def test_facts_are_the_same_columns_for_every_result() -> None:
