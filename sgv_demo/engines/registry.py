@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.engines.catalog import ANSWERER_MODEL, CAPTIONER_MODEL, MODELS, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL_500M
+from sgv_demo.engines.catalog import (
+    ANSWERER_MODEL,
+    CAPTIONER_MODEL,
+    MODELS,
+    SHARECAPTIONER,
+    SHAREGPT4VIDEO,
+    SMOL_500M,
+    Model,
+)
 from sgv_demo.engines.choosing import Facts, Pick, Plan, both_fit, choose
 from sgv_demo.engines.surroundings import cached_folder, gather
 from sgv_demo.errors import SettingsError
@@ -141,10 +149,8 @@ def load_captioner(settings: Settings, progress: Progress | None = None) -> Capt
         from sgv_demo.engines.measured import MeasuredCaptioner
 
         return MeasuredCaptioner()
-    if name == "smolvlm2":
-        return _small(settings.captioner or _picked(settings, "captioner"), settings, progress)
-    if name == "remote":
-        return _remote(settings)
+    if name in ("smolvlm2", "remote"):
+        return _general(name, "captioner", settings, progress)
 
     def load() -> Captioner:
         from sgv_demo.engines import sharecaptioner
@@ -158,9 +164,9 @@ def load_captioner(settings: Settings, progress: Progress | None = None) -> Capt
 
     if not takes_turns(settings):
         return measured_load(load)
-    from sgv_demo.engines.swap import Seat, TurnCaptioner
+    from sgv_demo.engines.swap import TurnCaptioner
 
-    return TurnCaptioner(Seat(_turns(), lambda: measured_load(load), SHARECAPTIONER.weights[precision(settings)]))
+    return TurnCaptioner(_seat(load, SHARECAPTIONER, settings))
 
 
 def load_answerer(settings: Settings, progress: Progress | None = None) -> Answerer:
@@ -175,10 +181,8 @@ def load_answerer(settings: Settings, progress: Progress | None = None) -> Answe
         from sgv_demo.engines.measured import MeasuredAnswerer
 
         return MeasuredAnswerer()
-    if name == "smolvlm2":
-        return _small(settings.answerer or _picked(settings, "answerer"), settings, progress)
-    if name == "remote":
-        return _remote(settings)
+    if name in ("smolvlm2", "remote"):
+        return _general(name, "answerer", settings, progress)
 
     def load() -> Answerer:
         from sgv_demo.engines import sharegpt4video
@@ -194,9 +198,23 @@ def load_answerer(settings: Settings, progress: Progress | None = None) -> Answe
 
     if not takes_turns(settings):
         return measured_load(load)
-    from sgv_demo.engines.swap import Seat, TurnAnswerer
+    from sgv_demo.engines.swap import TurnAnswerer
 
-    return TurnAnswerer(Seat(_turns(), lambda: measured_load(load), SHAREGPT4VIDEO.weights[precision(settings)]))
+    return TurnAnswerer(_seat(load, SHAREGPT4VIDEO, settings))
+
+
+def _general(name: str, role: str, settings: Settings, progress: Progress | None) -> Any:
+    """An engine that fills both roles."""
+    if name == "remote":
+        return _remote(settings)
+    return _small(getattr(settings, role) or _picked(settings, role), settings, progress)
+
+
+def _seat(load: Callable[[], Any], model: Model, settings: Settings) -> Any:
+    """Where a model waits for its turn on the GPU."""
+    from sgv_demo.engines.swap import Seat
+
+    return Seat(_turns(), lambda: measured_load(load), model.weights[precision(settings)])
 
 
 def precision(settings: Settings) -> str:

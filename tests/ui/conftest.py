@@ -7,13 +7,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import av
-import cv2
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
@@ -22,6 +18,7 @@ from sgv_demo.store import Store
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.layout import build_app, launch_options
 from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
+from tests.shots import texture, write_shots
 
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -236,26 +233,12 @@ def visitor(browser: Browser, contexts: list[BrowserContext], server: Server) ->
     assert made.outside == []
 
 
-def _texture(seed: int, tint: tuple[int, int, int]) -> np.ndarray:
-    noise = np.random.default_rng(seed).random((18, 32, 3), np.float32)
-    soft = cv2.resize(noise, (256, 144), interpolation=cv2.INTER_CUBIC)
-    return np.clip(soft * 1.6 * np.array(tint, np.float32), 0, 255).astype(np.uint8)
-
-
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """6 s at 8 fps: three shots of two seconds each."""
-    path = tmp_path_factory.mktemp("clips") / "three shots.mp4"
-    shots = [_texture(1, (220, 60, 40)), _texture(2, (30, 120, 200)), _texture(3, (60, 200, 80))]
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=8)
-        stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p"
-        for number in range(48):
-            frame = av.VideoFrame.from_ndarray(shots[number // 16], "rgb24").reformat(format="yuv420p")
-            frame.pts, frame.time_base = number, Fraction(1, 8)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return path
+    size = (256, 144)
+    shots = [texture(1, (220, 60, 40), size), texture(2, (30, 120, 200), size), texture(3, (60, 200, 80), size)]
+    return write_shots(tmp_path_factory.mktemp("clips") / "three shots.mp4", shots, each=16, rate=8)
 
 
 @pytest.fixture

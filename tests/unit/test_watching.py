@@ -18,7 +18,7 @@ from sgv_demo.settings import Settings
 from sgv_demo.store import Session, Store
 from sgv_demo.types import Frame, SamplingOptions
 from sgv_demo.watch import Step, _mark, expected_samples, watch
-from tests.unit.conftest import texture
+from tests.shots import texture
 from tests.unit.video_files import damage, write_clip
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "ball.mp4"
