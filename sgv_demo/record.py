@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
@@ -151,11 +152,19 @@ def parse(text: str) -> Analysis:
         StoreError: no JSON, or not such a record.
     """
     try:
-        record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        line, reason = (1, "nested too deeply") if isinstance(error, RecursionError) else (error.lineno, error.msg)
+        record = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        reason = "nested too deeply" if isinstance(error, RecursionError) else getattr(error, "msg", str(error))
         raise StoreError(f"This is no JSON (line {line}: {reason}); export the result again.") from error
     return from_record(record)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
 _EVENTS: dict[str, TypeAdapter[Any]] = {

@@ -103,6 +103,8 @@ def test_captions_alone_are_enough() -> None:
         '{"captions": [], "fps": ',
         '{"captions": [], "notes": 3}',
         '{"captions": [], "summary_levels": 1e999}',
+        '{"captions": [{"index": 0, "start": NaN, "end": 1, "text": "a"}]}',
+        '{"captions": [{"index": 0, "start": 0, "end": Infinity, "text": "a"}]}',
         pytest.param('{"a":' * 100_000, id="deep"),
     ],
 )
