@@ -9,7 +9,7 @@ from itertools import zip_longest
 from sgv_demo.events import Analysis
 from sgv_demo.provenance import LEGEND, prompts, step_line, told
 from sgv_demo.record import to_record
-from sgv_demo.types import Caption, Evidence
+from sgv_demo.types import Caption, Evidence, Moving
 
 
 def to_json(analysis: Analysis) -> str:
@@ -94,14 +94,18 @@ def evidence_phrases(evidence: Evidence) -> list[str]:
         phrases.append(f"{abs(evidence.light):.0%} {'brighter' if evidence.light > 0 else 'darker'}".replace("%", " %"))
     if evidence.colour:
         phrases.append(f"{evidence.colour.before} → {evidence.colour.after}")
-    phrases += [
-        f"motion {m.place}" + (f" → {m.direction}" if m.direction != "in place" else "") for m in evidence.moving
-    ]
+    phrases += [_motion_phrase(thing) for thing in evidence.moving]
     phrases += [f"text in: “{line}”" for line in evidence.text_appeared]
     phrases += [f"text out: “{line}”" for line in evidence.text_gone]
     if evidence.similarity is not None:
         phrases.append(f"similarity {evidence.similarity:.2f}")
     return phrases
+
+
+def _motion_phrase(thing: Moving) -> str:
+    """ "motion centre → left, 4 %": where, which way (nothing for what moves in place), how much of the picture."""
+    way = "" if thing.direction == "in place" else f" → {thing.direction}"
+    return f"motion {thing.place}{way}, {thing.area * 100:.{0 if thing.area >= 0.01 else 1}f} %"
 
 
 def to_markdown(analysis: Analysis) -> str:

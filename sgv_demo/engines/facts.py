@@ -160,11 +160,12 @@ def _colours(scene: Scene, question: str) -> Iterator[str]:
 
 
 def _motion(scene: Scene, question: str) -> Iterator[str]:
-    rows = [(thing, gap) for gap in scene.evidence for thing in gap.moving]
-    if not rows:
+    busy = [gap for gap in scene.evidence if gap.moving]
+    if not busy:
         yield "Apart from the camera, no movement was measured."
-    for thing, gap in sorted(rows, key=lambda row: -row[0].area)[:4]:
-        yield sentence(f"{prose.span(gap.start, gap.end)} {prose.moving(thing)}")
+    most = sorted(busy, key=lambda gap: -gap.moving[0].area)[:4]
+    for gap in sorted(most, key=lambda gap: gap.start):
+        yield sentence(f"{prose.span(gap.start, gap.end)} {prose.moving(gap.moving[:2])}")
 
 
 def _text(scene: Scene, question: str) -> Iterator[str]:

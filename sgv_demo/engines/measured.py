@@ -168,7 +168,7 @@ def _motion_story(evidence: Sequence[Evidence]) -> Iterator[str]:
     busy = [(thing, gap) for gap in evidence for thing in gap.moving]
     if busy:
         thing, gap = max(busy, key=lambda pair: pair[0].area)
-        yield sentence(f"most movement is seen {prose.span(gap.start, gap.end)}, where {prose.moving(thing)}")
+        yield sentence(f"most movement is seen {prose.span(gap.start, gap.end)}, where {prose.moving([thing])}")
 
 
 def _text_story(looks: Sequence[tuple[float, Look]]) -> Iterator[str]:

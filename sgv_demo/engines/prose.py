@@ -55,8 +55,8 @@ def span(start: float, end: float) -> str:
 
 
 def percent(share: float) -> str:
-    """ "12 %"."""
-    return f"{share * 100:.0f} %"
+    """ "12 %", "0.4 %"."""
+    return f"{share * 100:.{0 if abs(share) >= 0.01 else 1}f} %"
 
 
 def light_word(light: float) -> str:
@@ -140,13 +140,23 @@ def light(evidence: Evidence) -> str | None:
     return f"The picture gets {percent(abs(evidence.light))} {'brighter' if evidence.light > 0 else 'darker'}."
 
 
-def moving(m: Moving) -> str:
-    """ "something covering 4 % of the picture moves left in the centre"."""
+def moving(things: Sequence[Moving]) -> str:
+    """ "something covering about 4 % of the picture moves left in the centre"; what moves alike is told together."""
+    clauses: list[str] = []
+    for direction in dict.fromkeys(m.direction for m in things):
+        alike = [m for m in things if m.direction == direction]
+        if len(alike) == 1:
+            size = f"something covering about {percent(alike[0].area)} of the picture moves"
+            clauses.append(f"{size} {direction} {_where(alike[0].place)}")
+        else:
+            places = [f"{_where(m.place)} (about {percent(m.area)})" for m in alike]
+            clauses.append(f"things move {direction} {join(places)}")
+    return ", and ".join(clauses)
+
+
+def _where(place: str) -> str:
     where = {"top": "at the top", "bottom": "at the bottom", "left": "on the left", "right": "on the right"}
-    place = where.get(m.place, f"in the {m.place}")
-    how = "moves in place" if m.direction == "in place" else f"moves {m.direction}"
-    size = f"about {percent(m.area)}" if m.area >= 0.005 else percent(m.area)
-    return f"something covering {size} of the picture {how} {place}"
+    return where.get(place, f"in the {place}")
 
 
 def describe_evidence(evidence: Evidence, after: Look | None) -> Iterator[str]:
@@ -173,8 +183,8 @@ def describe_evidence(evidence: Evidence, after: Look | None) -> Iterator[str]:
 def _changes(evidence: Evidence) -> Iterator[str]:
     if evidence.colour and not evidence.cuts:
         yield sentence(f"{evidence.colour.before} gives way to {evidence.colour.after}")
-    for thing in evidence.moving[:2]:
-        yield sentence(moving(thing))
+    if evidence.moving:
+        yield sentence(moving(evidence.moving[:2]))
     if evidence.text_appeared:
         yield text_is(evidence.text_appeared, "appears", "appear")
     if evidence.text_gone:

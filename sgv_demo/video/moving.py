@@ -135,7 +135,8 @@ def moving(steps: Sequence[Step]) -> tuple[Moving, ...]:
     long = [
         track for track in tracks if len(track.way) > 1 and track.end - track.start >= _SEEN and not _is_overlay(track)
     ]
-    found = _merge(sorted((_describe(track) for track in long), key=lambda thing: -thing.area))
+    apart = sorted((_describe(track) for track in long), key=lambda thing: -thing.area)
+    found = sorted(_merge(apart), key=lambda thing: -thing.area)
     return tuple(thing for thing in found if thing.area >= _MINOR * found[0].area)[:_MOST]
 
 
@@ -147,13 +148,19 @@ def _is_overlay(track: _Track) -> bool:
 
 
 def _merge(things: Sequence[Moving]) -> list[Moving]:
-    """Takes things that go the same way at about the same speed for one: the two edges of something large."""
+    """Things that can't be told apart as one.
+
+    What goes the same way at about the same speed is one: the two edges of something large. So is what goes the same
+    way in the same place: something that was lost from sight and found again, with the area of its largest sight.
+    """
     merged: list[Moving] = []
     for thing in things:
         for i, other in enumerate(merged):
-            together = thing.direction == other.direction != "in place"
-            if together and abs(thing.speed - other.speed) <= 0.3 * other.speed:
+            alike = thing.direction == other.direction
+            if alike and thing.direction != "in place" and abs(thing.speed - other.speed) <= 0.3 * other.speed:
                 merged[i] = replace(other, area=other.area + thing.area)
+                break
+            if alike and thing.place == other.place:
                 break
         else:
             merged.append(thing)

@@ -11,6 +11,8 @@ from benchmarks.synthetic import Camera, Clip, ball, becomes, block, draw_canvas
 from sgv_demo.types import Frame, Keyframe, Look, Picture
 from sgv_demo.video.look import is_blank, look, place
 from sgv_demo.video.measure import GapMeter, TextReader
+from sgv_demo.video.motion import Region, Step
+from sgv_demo.video.moving import moving
 from sgv_demo.video.text import believed, fitted, text_changes
 
 
@@ -47,6 +49,14 @@ def test_a_ball_that_rises() -> None:
 def test_a_large_thing_is_one_thing() -> None:
     things = measure(Clip(Camera(), "clouds", seed=9, overlays=(block(0.15),)))[0].moving
     assert [thing.direction for thing in things] == ["right"]
+
+
+def test_what_is_lost_and_found_again_is_one_thing() -> None:
+    """Something flutters in one place and rests in between."""
+    sights = [Region(0.8, 0.1, area) for area in (0.02, 0.03, 0.03, 0.03)]
+    shown = [(sights[number % 8],) if number % 8 < 4 else () for number in range(24)]
+    steps = [Step(number / 4, (number + 1) / 4, regions=regions) for number, regions in enumerate(shown)]
+    assert [(m.place, m.direction, m.area) for m in moving(steps)] == [("upper right", "in place", 0.03)]
 
 
 @pytest.mark.parametrize("name", ["static", "pan", "roll", "noise", "flicker", "logo", "dissolve"])

@@ -176,6 +176,30 @@ def test_moving_things_are_found() -> None:
     assert "From 0:00 to 0:02 something covering about 20 % of the picture moves up" in ask("What is moving?", scene)
 
 
+def test_things_that_move_alike_are_told_together() -> None:
+    still = [Moving(place, "in place", 0.0, area) for place, area in (("bottom", 0.06), ("left", 0.004))]
+    text = difference(Evidence(0, 2, ("static",), moving=tuple(still)))
+    assert "Things move in place at the bottom (about 6 %) and on the left (about 0.4 %)." in text
+    apart = (still[0], Moving("centre", "up and left", 0.2, 0.05))
+    assert text.count("something") == 0
+    assert (
+        "Something covering about 6 % of the picture moves in place at the bottom, and something covering about 5 % "
+        "of the picture moves up and left in the centre."
+    ) in difference(Evidence(0, 2, ("static",), moving=apart))
+
+
+def test_where_things_move_is_told_in_order() -> None:
+    areas = (0.1, 0.2, 0.0, 0.3)
+    gaps = [
+        replace(g, moving=(Moving("top", "up", 0.1, a),)) if a else g
+        for g, a in zip(SCENE.evidence, areas, strict=True)
+    ]
+    text = ask("What is moving?", replace(SCENE, evidence=tuple(gaps)))
+    assert [text.index(f"{percent} %") for percent in (10, 20, 30)] == sorted(
+        text.index(f"{n} %") for n in (10, 20, 30)
+    )
+
+
 def test_an_empty_scene_is_answered_not_crashed() -> None:
     empty = Scene(SCENE.video)
     for question in (
