@@ -50,7 +50,7 @@ NAMES = {
     *("OpenAI", "Gradio", "API", "MCP", "JSON", "WebVTT", "SRT", "Markdown", "CSV", "HTML", "GPU", "CPU", "LLaVA"),
     *("MOV", "WebM", "MKV", "Esc", "Top", "pan", "pans", "panning", "sharegpt", "video", "jsonl", "NeXT", "KHD"),
     *("Apache", "Community", "License", "captioner", "answerer", "engine", "base", "url", "URL", "model", "NAME"),
-    *("remote", "smolvlm", "Ctrl", "Enter", "float", "bfloat", "official", "SGV", "BASE"),
+    *("remote", "smolvlm", "Ctrl", "Enter", "float", "bfloat", "official", "SGV", "BASE", "MIT", "OCR"),
 }
 """Latin words that Chinese texts keep: names, formats, options of the command line."""
 
