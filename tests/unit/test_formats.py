@@ -193,3 +193,18 @@ def test_the_command_line_writes_report_csv_and_record(tmp_path: Path) -> None:
     page = files["html"].read_text(encoding="utf-8")
     assert page.count("data:image/jpeg") == len(result.captions) > 1
     assert files["csv"].read_text(encoding="utf-8-sig").startswith("caption,start_s")
+
+
+def test_a_report_of_many_keyframes_stays_a_file_one_can_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sgv_demo import thumbnails
+    from sgv_demo.cli import main
+    from tests.unit.video_files import write_clip
+
+    monkeypatch.setattr(thumbnails, "FEW", 2)
+    monkeypatch.setattr(thumbnails, "SIDE", 100)
+    clip, page = tmp_path / "clip.mp4", tmp_path / "page.html"
+    write_clip(clip)
+    assert main(["caption", str(clip), "--engine", "measured", "--no-text", "--all", "--html", str(page)]) == 0
+    widths = re.findall(r'viewBox="0 0 (\d+) \d+"><image', page.read_text(encoding="utf-8"))
+    assert len(widths) > 2
+    assert widths == ["100"] * 2 + ["50"] * (len(widths) - 2)
