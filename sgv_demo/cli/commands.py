@@ -60,10 +60,10 @@ def frames(args: Namespace) -> None:
 
     from sgv_demo.video.reader import open_video
 
-    args.out.mkdir(parents=True, exist_ok=True)
     wanted = sorted(args.at)
     found: list[tuple[float, Path]] = []
     with open_video(args.video, settings_for(args)) as reader:
+        args.out.mkdir(parents=True, exist_ok=True)
         long_side = args.long_side
         if long_side is None and max(reader.info.size) > LARGEST_PNG:
             long_side = LARGEST_PNG

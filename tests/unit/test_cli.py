@@ -48,6 +48,11 @@ def test_frames_after_the_end_are_an_error(clip: Path, tmp_path: Path) -> None:
     assert done.stderr.startswith("error: The video has no picture at these times")
 
 
+def test_frames_of_nothing_leave_no_folder(tmp_path: Path) -> None:
+    assert main(["frames", str(tmp_path / "missing.mp4"), "--at", "0", "--out", str(tmp_path / "new")]) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_keyframes_prints_json_with_one_gap_less_than_keyframes(clip: Path) -> None:
     done = sgv("keyframes", clip, "--every", "2", "--all", "--no-text", "--json", "-")
     assert done.returncode == 0
