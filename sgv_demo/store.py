@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 _KEY = re.compile(r"[0-9a-f]{40}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _IN_USE_SECONDS = 600.0
+_LOCK_SECONDS = 3.0
+"""How long a run waits for a stopped one of the same result to end its step."""
 
 
 def content_hash(path: Path) -> str:
@@ -258,21 +260,26 @@ class Session:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._store = store
         self._log: IO[str] | None = None
-        self.earlier = store.events(key)
-        """What an earlier run left."""
-        self._written = {line for event in self.earlier if (line := event_to_line(event))}
+        self._read()
 
     def __enter__(self) -> Session:
         file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()  # another visitor is writing the same result right now: read only
-            return self
-        if file.tell():
+        until = time.monotonic() + _LOCK_SECONDS
+        while not _locked(file):
+            if time.monotonic() > until:
+                file.close()  # another visitor is writing the same result right now: read only
+                return self
+            time.sleep(0.05)
+        self._read()
+        if os.fstat(file.fileno()).st_size:
             file.write("\n")  # ends a line that was torn by a crash; empty lines are left out when read
         self._log = file
         return self
+
+    def _read(self) -> None:
+        self.earlier = self._store.events(self.key)
+        """What an earlier run left."""
+        self._written = {line for event in self.earlier if (line := event_to_line(event))}
 
     def __exit__(self, *exc: object) -> None:
         if self._log is not None:
@@ -314,3 +321,11 @@ class Session:
         except OSError as error:
             raise StoreError(f"Pictures can't be stored ({error.strerror}); free some disk space.") from error
         return name
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -36,14 +36,14 @@ def stored(folder: Path, marks: Iterable[KeyframeMark]) -> dict[int, bytes]:
             continue  # a log can come from elsewhere; it names files of its own folder or none
         try:
             with Image.open(path) as image:
-                found[mark.index] = _saved(image.convert("RGB"), side)
+                found[mark.index] = _saved(image, side)
         except (OSError, UnidentifiedImageError):
             continue
     return found
 
 
 def _saved(image: Image.Image, side: int) -> bytes:
-    image.thumbnail((side, side))
+    image.thumbnail((side, side))  # before anything else: a JPEG file is then decoded at a smaller scale
     target = io.BytesIO()
-    image.save(target, "JPEG", quality=82, optimize=True)
+    image.convert("RGB").save(target, "JPEG", quality=82, optimize=True)
     return target.getvalue()

@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_CLOSING_SECONDS = 2.0
+_CLOSING_SECONDS = 0.2
+"""Who presses Stop waits as long for the step under way; a result's next run waits for the rest of it."""
 
 
 class _Done:

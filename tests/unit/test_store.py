@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +71,8 @@ def test_what_is_written_can_be_read_at_once(tmp_path: Path) -> None:
         assert len(store.events(KEY)) == 1
 
 
-def test_a_second_writer_of_the_same_result_reads_only(tmp_path: Path) -> None:
+def test_a_second_writer_of_the_same_result_reads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_LOCK_SECONDS", 0.1)
     store = Store(tmp_path, 100)
     with store.session(KEY) as first, store.session(KEY) as second:
         first.write(CAPTIONS[0])
@@ -78,6 +80,27 @@ def test_a_second_writer_of_the_same_result_reads_only(tmp_path: Path) -> None:
     found = store.load(KEY, ENGINE, AnalysisOptions())
     assert found is not None
     assert [c.index for c in found.captions] == [0]
+
+
+def test_a_run_waits_for_a_stopped_one_to_end_its_step(tmp_path: Path) -> None:
+    store, holding = Store(tmp_path, 100), threading.Event()
+
+    def stopped() -> None:
+        with store.session(KEY) as session:
+            holding.set()
+            time.sleep(0.3)
+            session.write(CAPTIONS[0])
+
+    thread = threading.Thread(target=stopped)
+    thread.start()
+    assert holding.wait(5)
+    with store.session(KEY) as session:
+        session.write(CAPTIONS[1])
+    thread.join()
+    assert [e.caption.index for e in session.earlier if isinstance(e, Captioned)] == [0]
+    found = store.load(KEY, ENGINE, AnalysisOptions())
+    assert found is not None
+    assert [c.index for c in found.captions] == [0, 1]
 
 
 def test_pictures_are_written_whole_and_named_inside_the_folder(tmp_path: Path) -> None:
