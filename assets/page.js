@@ -254,9 +254,21 @@ window.sgv = (() => {
   }
 
   function subtitles(button) {
-    const on = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(on));
+    button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+    showSubtitles();
+  }
+
+  // As the switch says; new ones, after an edit, begin switched on.
+  function showSubtitles() {
+    const on = document.querySelector("[data-cc]")?.getAttribute("aria-pressed") !== "false";
     for (const track of player()?.textTracks ?? []) track.mode = on ? "showing" : "hidden";
+  }
+
+  function keepAll(button) {
+    const box = document.querySelector("#keep-all input");
+    if (box && !box.checked) box.click();
+    button.parentElement.textContent = "Every sample will be kept. Press Run.";
+    document.querySelector("#run")?.focus();
   }
 
   function theme(dark) {
@@ -279,7 +291,7 @@ window.sgv = (() => {
   new MutationObserver(rooms).observe(document, { subtree: true, attributeFilter: ["aria-selected"] });
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open],[data-language]");
+    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open],[data-language],[data-keep]");
     if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel]")) panel("", false);
     if (!target) return;
     const data = target.dataset;
@@ -289,6 +301,7 @@ window.sgv = (() => {
     else if ("open" in data) document.getElementById(`${data.open}-button`)?.click();
     else if ("cc" in data) subtitles(target);
     else if ("theme" in data) theme(!document.body.classList.contains("dark"));
+    else if ("keep" in data) keepAll(target);
     else if ("language" in data) document.querySelector("footer .settings")?.click();
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#find")) find(); });
@@ -300,6 +313,7 @@ window.sgv = (() => {
   document.addEventListener("loadeddata", (event) => {
     if (event.target.matches?.("#player video")) document.querySelector("#unplayable")?.classList.remove("shown");
   }, true);
+  document.addEventListener("load", (event) => { if (event.target.matches?.("#player track")) showSubtitles(); }, true);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") panel("", false);
     if (event.key === "/" && !event.target.closest("input,textarea,[contenteditable]")) {

@@ -4,7 +4,7 @@
 sgv.room = (() => {
   const RATINGS = [["accurate", "Accurate"], ["missing something", "Missing something"], ["made up", "Made up"], ["wrong order", "Wrong order"]];
   const KEYS = [["j / k", "next, previous caption"], ["space", "play this caption's span"], ["1 2 3 4", "accurate, missing something, made up, wrong order"],
-    ["e", "edit the text"], ["n", "write a note"], ["f", "flag"], ["/", "find in captions"], ["?", "these keys"]];
+    ["e", "edit the text"], ["n", "write a note"], ["f", "flag"], ["o", "enlarge the frames"], ["/", "find in captions"], ["?", "these keys"]];
   const state = { run: null, coming: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null, until: null };
   let act = () => {};
   let sending = 0;
@@ -84,12 +84,11 @@ sgv.room = (() => {
       const made = el("button", { className: "verdict", textContent: text, title });
       made.dataset.verdict = name;
       if (pressed !== null) made.setAttribute("aria-pressed", String(pressed));
-      group.append(made);
+      return made;
     };
-    RATINGS.forEach(([name, label], i) => button(name, label, said.rating === name, `Key ${i + 1}`));
-    button("edit", "✎ Edit", null, "Key e");
-    button("note", "Note", null, "Key n");
-    button("flag", said.flagged ? "⚑ Flagged" : "⚐ Flag", said.flagged, "Key f");
+    group.append(el("div", {}, ...RATINGS.map(([name, label], i) => button(name, label, said.rating === name, `Key ${i + 1}`))),
+      el("div", {}, button("edit", "✎ Edit", null, "Key e"), button("note", "Note", null, "Key n"),
+        button("flag", said.flagged ? "⚑ Flagged" : "⚐ Flag", said.flagged, "Key f")));
     return group;
   }
 
@@ -182,6 +181,7 @@ sgv.room = (() => {
     else if ("1234".includes(event.key)) judge(card, RATINGS[Number(event.key) - 1][0]);
     else if (event.key === "e" || event.key === "n") { event.preventDefault(); write(card, event.key === "e" ? "edit" : "note"); }
     else if (event.key === "f") judge(card, "flag");
+    else if (event.key === "o") sgv.frames.enlarge(card);
   });
 
   document.addEventListener("click", (event) => {
@@ -242,6 +242,7 @@ sgv.room = (() => {
       const open = el("button", { className: "past", onclick: () => { box.close(); act({ name: "open", key: item.key, proof: item.proof }); } },
         el("b", { textContent: item.name, dir: "auto" }), el("span", { textContent: item.about }), el("small", { textContent: new Date(item.when).toLocaleString(document.documentElement.lang || []) }));
       open.title = item.name;
+      if (item.picture) open.prepend(el("img", { src: item.picture, alt: "", onerror: (event) => event.target.remove() }));
       const remove = el("button", { className: "verdict", textContent: "Delete" });
       remove.setAttribute("aria-label", `Delete ${item.name}`);
       remove.onclick = () => {
@@ -354,25 +355,6 @@ sgv.room = (() => {
   // A component can be watched once only.
   sgv.feed = (props, watch) => feed(props, (name, apply) => watch(name, () => { apply(); patched(props.value ?? undefined); }));
 
-  // ---- comparing: frames of a row in a slider
-  function compare(element) {
-    element.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-before]");
-      const figure = element.querySelector(".slider");
-      if (!button || !figure) return;
-      const [under, over] = figure.querySelectorAll("img");
-      Object.assign(under, { src: button.dataset.after, alt: `After, ${button.dataset.label}` });
-      Object.assign(over, { src: button.dataset.before, alt: `Before, ${button.dataset.label}` });
-      figure.querySelector("figcaption").textContent = `${button.dataset.label}: before on the left, after on the right`;
-      figure.hidden = false;
-      figure.scrollIntoView({ block: "nearest" });
-      figure.querySelector("input").focus({ preventScroll: true });
-    });
-    element.addEventListener("input", (event) => {
-      if (event.target.closest(".slider")) event.target.parentElement.style.setProperty("--at", `${event.target.value}%`);
-    });
-  }
-
   function records(element, choose) {
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-record],[data-page],[data-compare],[data-close]");
@@ -382,5 +364,5 @@ sgv.room = (() => {
     });
   }
 
-  return { listen, compare, records };
+  return { listen, records, dialog, el };
 })();

@@ -52,7 +52,7 @@ def page(left: Side | None, right: Side | None) -> str:
     shown = "".join(_row(row, left, right) for row in rows[:_MOST_ROWS])
     more = hint(f"Only the first {_MOST_ROWS} rows of {len(rows)} are shown.") if len(rows) > _MOST_ROWS else ""
     return (
-        f"{_warning(a, b)}{_settings(a, b)}{_slider()}"
+        f'{_warning(a, b)}{_settings(a, b)}<figure class="slider" hidden></figure>'
         f'<div class="compare" role="table" aria-label="Captions side by side"><div class="compare-head" role="row">'
         f'<span role="columnheader">Time</span><strong role="columnheader">{esc(title(a))}</strong>'
         f'<strong role="columnheader">{esc(title(b))}</strong></div>{shown}</div>{more}{_summaries(a, b)}'
@@ -72,14 +72,6 @@ def _settings(left: Analysis, right: Analysis) -> str:
     differ = what_differs(left, right)
     items = "".join(f"<li>{esc(line)}</li>" for line in differ)
     return f'<ul class="chips" aria-label="What differs">{items}</ul>' if items else hint("Same engine, same settings.")
-
-
-def _slider() -> str:
-    return (
-        '<figure class="slider" hidden><div><img class="under" alt=""><img class="over" alt="">'
-        '<input type="range" min="0" max="100" value="50" aria-label="Slide from the earlier to the later frame">'
-        "</div><figcaption></figcaption></figure>"
-    )
 
 
 def _row(row: Row, left: Side, right: Side) -> str:

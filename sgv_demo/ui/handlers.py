@@ -18,7 +18,8 @@ from sgv_demo.types import VideoInfo
 from sgv_demo.ui import chat, exporting, feed, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.progress import buttons, captions_tab, first_guess, looking, progress
+from sgv_demo.ui.pace import Kind, Pace, Spent, guessed_keyframes, timed
+from sgv_demo.ui.progress import buttons, captions_tab, looking, progress
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.timeline import timeline
 from sgv_demo.ui.visit import Talk, Token, Visit
@@ -53,8 +54,7 @@ class VideoHandlers:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._pace: dict[tuple[str, str], float] = {}
-        """Seconds that one sample took lately, by engine and mode."""
+        self._pace = Pace()
 
     def looking(self, visit: Visit, path: str | None) -> Updates:
         """Shown while a new file is being probed."""
@@ -131,13 +131,12 @@ class VideoHandlers:
         return render.estimate(samples, self.seconds(visit, controls))
 
     def seconds(self, visit: Visit, controls: Controls) -> float | None:
-        """How long a run will take: its samples times what one took lately."""
+        """How long a run will take, from what runs of its kind took lately."""
         sampling = controls.options().sampling
         if visit.video is None or sampling.every <= 0:
             return None
         samples = expected_samples(visit.video, sampling)
-        pace = self._pace.get((controls.engine, controls.mode)) or first_guess(controls.engine, controls.mode)
-        return samples * pace
+        return self._pace.seconds(_kind(controls), samples, _expected_keyframes(visit.analysis, controls, samples))
 
     def adjust(self, visit: Visit, controls: Controls) -> Updates:
         """A control changed: the estimate, the timeline and the main button follow."""
@@ -158,13 +157,13 @@ class VideoHandlers:
         """The run itself; closing it stops everything."""
         if visit.path is None or visit.video is None or visit.phase != "waiting":
             return
-        token, changed = visit.token, Changed()
+        token, changed, spent = visit.token, Changed(), Spent()
         token.started.set()
         source = _Source(self.desk, visit.path, visit.video, controls)
         visit = replace(visit, phase="running", started=time.monotonic())
         drawn = 0.0
         try:
-            for batch in batches(source.events()):
+            for batch in batches(timed(source.events(), spent)):
                 if token.stop.is_set():
                     return
                 was, visit = visit, _folded(visit, batch)
@@ -183,7 +182,7 @@ class VideoHandlers:
             visit = replace(visit, phase="failed", problem=UNFORESEEN)
         finally:
             token.ended.set()
-        self._learn(visit, controls)
+        self._learn(visit, controls, spent)
         yield self.ended(visit, controls)
 
     def _batch_view(self, visit: Visit, was: Visit, batch: list[Analysis | Event], controls: Controls) -> Updates:
@@ -203,10 +202,10 @@ class VideoHandlers:
             updates["summary"] = render.summary(analysis, self.desk.pictures(analysis.key))
         return updates
 
-    def _learn(self, visit: Visit, controls: Controls) -> None:
+    def _learn(self, visit: Visit, controls: Controls, spent: Spent) -> None:
         analysis = visit.analysis
-        if visit.phase == "done" and analysis and analysis.samples and analysis.seconds and not analysis.from_store:
-            self._pace[controls.engine, controls.mode] = analysis.seconds / len(analysis.samples)
+        if visit.phase == "done" and analysis and analysis.samples and not analysis.from_store:
+            self._pace.learn(_kind(controls), spent)
 
     def stop(self, visit: Visit, controls: Controls) -> Updates:
         """Stop was pressed: says what is kept; the run's own generator is closed by the page's `cancels`."""
@@ -279,6 +278,19 @@ def _folded(visit: Visit, batch: list[Analysis | Event]) -> Visit:
         elif analysis is not None:
             analysis = analysis.apply(event)
     return replace(visit, analysis=analysis, run=run)
+
+
+def _kind(controls: Controls) -> Kind:
+    return controls.engine, controls.mode, controls.read_text
+
+
+def _expected_keyframes(known: Analysis | None, controls: Controls, samples: int) -> float:
+    """How many a run will keep; `known` is an earlier one of the same video."""
+    sampling = controls.options().sampling
+    if known and known.finished and known.options.sampling == sampling:
+        return len(known.keyframes)
+    kept = samples if sampling.keep_all else guessed_keyframes(samples)
+    return min(kept, sampling.maximum or kept, pipeline.FAST_KEYFRAMES if controls.mode == "fast" else kept)
 
 
 def _no_picture(_: str | None) -> str:

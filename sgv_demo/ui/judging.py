@@ -6,11 +6,11 @@ each card; the server holds it only in a permalink's snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sgv_demo.events import Analysis
-from sgv_demo.review import RATINGS, Review, Tally, questions_about, tally
+from sgv_demo.review import RATINGS, Rating, Review, Tally, questions_about, tally
 from sgv_demo.ui.render import esc, file_url
 
 
@@ -28,29 +28,41 @@ def bar(report: Path | None, *, mine: bool, share: bool, rows: Sequence[Tally]) 
 
 
 def ratings(rows: Sequence[Tally]) -> str:
-    """The table of ratings by engine, folded; empty while nothing is rated."""
+    """Ratings as a bar, and unfolded by engine with the numbers; empty while nothing is rated."""
     rated = sum(row.rated for row in rows)
     said = rated + sum(row.edited + row.flagged for row in rows)
     if not said:
         return ""
-    head = "".join(f'<th scope="col">{rating}</th>' for rating in RATINGS)
-    body = "".join(_row(row) for row in rows)
+    head = "".join(f'<th scope="col" class="number">{_swatch(i)}{rating}</th>' for i, rating in enumerate(RATINGS, 1))
+    total = {rating: sum(row.counts[rating] for row in rows) for rating in RATINGS}
     return (
-        f'<details class="ratings"><summary>Ratings ({rated})</summary><table><thead><tr><th scope="col">Engine</th>'
-        f'<th scope="col">Rated</th>{head}<th scope="col">edited</th><th scope="col">flagged</th></tr></thead>'
-        f"<tbody>{body}</tbody></table></details>"
+        f'<details class="ratings"><summary>Ratings ({rated}){_stack(total, rated)}</summary><table><thead><tr>'
+        '<th scope="col">Engine</th><th scope="col" class="number">Rated</th><td></td>'
+        f'{head}<th scope="col" class="number">edited</th><th scope="col" class="number">flagged</th></tr></thead>'
+        f"<tbody>{''.join(map(_row, rows))}</tbody></table></details>"
     )
+
+
+def _swatch(number: int) -> str:
+    return f'<i class="rated r{number}" aria-hidden="true"></i>'
+
+
+def _stack(counts: Mapping[Rating, int], whole: int) -> str:
+    """A bar of the ratings among `whole` captions; the numbers stand beside it."""
+    parts = "".join(
+        f'<i class="rated r{number}" style="width:{100 * count / max(whole, 1):.1f}%" title="{rating}: {count}"></i>'
+        for number, (rating, count) in enumerate(counts.items(), 1)
+        if count
+    )
+    return f'<span class="stack" aria-hidden="true">{parts}</span>'
 
 
 def _row(row: Tally) -> str:
-    widest = max(1, *row.counts.values())
-    cells = "".join(
-        f'<td><i class="bar" style="width:{36 * count / widest:.0f}px" aria-hidden="true"></i>{count}</td>'
-        for count in row.counts.values()
-    )
+    cells = "".join(f'<td class="number">{count}</td>' for count in row.counts.values())
     return (
-        f'<tr><th scope="row">{esc(row.engine)}</th><td>{row.rated} of {row.captions}</td>{cells}'
-        f"<td>{row.edited}</td><td>{row.flagged}</td></tr>"
+        f'<tr><th scope="row">{esc(row.engine)}</th><td class="number">{row.rated} of {row.captions}</td>'
+        f"<td>{_stack(row.counts, row.captions)}</td>{cells}"
+        f'<td class="number">{row.edited}</td><td class="number">{row.flagged}</td></tr>'
     )
 
 

@@ -19,6 +19,8 @@ _DENSE = 100
 """More spans than this are drawn without gaps."""
 _ROOM = 0.02
 """A span that is a smaller share of the video has no room even for the start of its word."""
+_MUCH = 0.1
+"""A change of light by less than this share of the full range is drawn faintly."""
 _MOST_ROWS = 300
 _SHORT = 90
 """Characters of a caption that are shown on hovering."""
@@ -88,7 +90,7 @@ def _light(analysis: Analysis) -> Iterator[Span]:
     for evidence in analysis.evidence:
         if abs(evidence.light) >= 0.02:
             word = "brighter" if evidence.light > 0 else "darker"
-            kind = "bright" if evidence.light > 0 else "dim"
+            kind = ("bright" if evidence.light > 0 else "dim") + (" faint" if abs(evidence.light) < _MUCH else "")
             yield Span(evidence.start, evidence.end, word, word, kind)
 
 
@@ -110,11 +112,11 @@ def _text(analysis: Analysis) -> Iterator[Span]:
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Neighbours with the same word as one."""
+    """Neighbours with the same word and look as one."""
     made: list[Span] = []
     for item in spans:
         before = made[-1] if made else None
-        if before and before.word == item.word and item.start - before.end < 0.05:
+        if before and (before.word, before.kind) == (item.word, item.kind) and item.start - before.end < 0.05:
             made[-1] = Span(before.start, item.end, item.word, item.title, item.kind)
         else:
             made.append(item)

@@ -134,7 +134,7 @@ def _left(desk: Desk) -> dict[str, Any]:
     )
     gr.HTML(
         '<div class="list strip" data-list="keys" aria-label="Keyframes"></div>',
-        js_on_load="sgv.mount(element)",
+        js_on_load="sgv.strip.mount(element)",
         elem_id="strip",
     )
     with gr.Row(elem_id="actions"):

@@ -10,13 +10,6 @@ from sgv_demo.ui.render import esc, length, trouble
 from sgv_demo.ui.visit import Visit
 
 
-def first_guess(engine: str, mode: str) -> float:
-    """Seconds for one sample before any run has been timed; the measured engine reads text on each keyframe."""
-    if engine == "measured":
-        return 0.6
-    return 0.5 if mode == "fast" else 6.0
-
-
 @dataclass(frozen=True, slots=True)
 class Buttons:
     """The one main button and the two beside it."""
@@ -64,7 +57,7 @@ def retry_words(analysis: Analysis | None) -> str:
 
 
 def fraction(analysis: Analysis) -> float:
-    """Share of the run that is done, 0 to 1: how far along the video the last finished step is."""
+    """Share of the run that is done, 0 to 1: how far along the video the last step or sample is."""
     if analysis.finished:
         return 1.0
     info, sampling = analysis.video, analysis.options.sampling
@@ -72,9 +65,11 @@ def fraction(analysis: Analysis) -> float:
         return 0.0
     end = min(info.start + info.duration, sampling.end if sampling.end is not None else float("inf"))
     first = max(info.start, sampling.start)
-    reached = max((c.end for c in analysis.captions), default=first)
-    if analysis.options.mode == "fast":
-        reached = max((s.time for s in analysis.samples), default=first)
+    written = max((c.end for c in analysis.captions), default=first)
+    seen = max((s.time for s in analysis.samples), default=first)
+    reached = max(written, seen)
+    if sampling.maximum and analysis.options.mode == "sliding":
+        reached = (written + seen) / 2  # nothing is written until all was seen
     return min(0.97, max(0.0, (reached - first) / max(end - first, 0.001)) * 0.95)
 
 
@@ -91,7 +86,7 @@ def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None 
         case "waiting":
             return _bar("Waiting for the engine; another visitor's step goes first", None, kind=" waiting")
         case "running":
-            return _bar(*loading) if loading else _running(visit, now)
+            return _bar(*loading, kind=" running") if loading else _running(visit, now)
         case "stopped":
             return _line("Stopped", f"{_kept(visit.analysis)}. Continue goes on from there.")
         case "failed":
@@ -111,12 +106,12 @@ def looking() -> str:
 def _running(visit: Visit, now: float) -> str:
     analysis = visit.analysis
     if analysis is None or analysis.video is None:
-        return _bar("Opening the video", None)
+        return _bar("Opening the video", None, kind=" running")
     part, elapsed = fraction(analysis), max(0.0, now - visit.started)
     words = doing(analysis)
     if part > 0.03 and elapsed > 1.5:
         words += f" · about {length(elapsed * (1 - part) / part)} left"
-    return _bar(words, part)
+    return _bar(words, part, kind=" running")
 
 
 def doing(analysis: Analysis) -> str:
@@ -143,7 +138,18 @@ def _done(visit: Visit) -> str:
     keys = len(analysis.keyframes)
     words = f"{keys} keyframe{'' if keys == 1 else 's'}, {count} caption{'' if count == 1 else 's'}"
     took = "computed earlier" if analysis.from_store else f"{analysis.seconds:.1f} s"
-    return _line("Done", f"{words} · {took}", analysis.notes)
+    return _line("Done", f"{words} · {took}", analysis.notes, more=_KEEP if _is_thin(analysis) else "")
+
+
+_KEEP = (
+    '<p class="more">Hardly any change was found. <button class="quiet toggle" data-keep>Keep every sample</button></p>'
+)
+
+
+def _is_thin(analysis: Analysis) -> bool:
+    """Whether there is one pair or none though there were more samples to make pairs of."""
+    options, captions = analysis.options, len(analysis.captions)
+    return options.mode == "sliding" and not options.sampling.keep_all and captions <= 2 < len(analysis.samples)
 
 
 def _kept(analysis: Analysis | None) -> str:
@@ -159,7 +165,7 @@ def _bar(words: str, part: float | None, *, kind: str = "") -> str:
     )
 
 
-def _line(head: str, words: str, notes: tuple[str, ...] = ()) -> str:
+def _line(head: str, words: str, notes: tuple[str, ...] = (), *, more: str = "") -> str:
     items = "".join(f"<li>{esc(note)}</li>" for note in notes)
-    more = f'<ul class="notes">{items}</ul>' if items else ""
+    more += f'<ul class="notes">{items}</ul>' if items else ""
     return f'<div class="progress ended"><p role="status"><b>{head}</b> · {esc(words)}</p>{more}</div>'

@@ -26,6 +26,8 @@ _TIME = re.compile(
     re.ASCII,  # a Chinese character may stand right before a time
 )
 
+_ENLARGE = '<button class="quiet" data-enlarge title="Show the frames in large (key o)">⤢ Enlarge</button>'
+
 CARET = '<span class="caret" aria-hidden="true"></span>'
 
 _ICONS = (
@@ -175,9 +177,10 @@ def card(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> str:
     caret = CARET if live else ""
     body = linked(caption.text) if caption.text else ""
     text = f'<p class="text" data-part="text" dir="auto">{body}{caret}</p>'
-    tools = "" if live else _tools(caption.trace, url)
+    pair = _pair(caption, analysis, url)
+    tools = "" if live else (_ENLARGE if "<img" in pair else "") + _tools(caption.trace, url)
     return (
-        f'{head}<div class="pair" data-part="pair">{_pair(caption, analysis, url)}</div>'
+        f'{head}<div class="pair" data-part="pair">{pair}</div>'
         f'<div class="words">{text}<div class="tools" data-part="tools">{tools}</div></div>'
     )
 
@@ -298,20 +301,29 @@ def written_by(analysis: Analysis) -> str:
     mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
     return (
         f'<p class="by">Written by: <b>{esc(analysis.engine.label)}</b> · {mode} · '
-        '<button class="quiet" data-cc aria-pressed="true" title="Show or hide captions on the player">'
+        '<button class="quiet toggle" data-cc aria-pressed="true" title="Show or hide captions on the player">'
         "CC on the player</button></p>"
     )
 
 
 def subtitles(analysis: Analysis) -> list[dict[str, Any]]:
-    """Cues for the player, their text made harmless for WebVTT (one line, no markup, no arrow).
+    """Cues for the player, short enough not to cover it; harmless for WebVTT (one line, no markup, no arrow).
 
     They end a hundredth of a second early: browsers show both of two cues that touch when the player stands there.
     """
     return [
         {
-            "text": escape(" ".join(text.split()), quote=False),
+            "text": escape(shortened(" ".join(text.split())), quote=False),
             "timestamp": [start, max(round(end - 0.01, 3), start + 0.01)],
         }
         for start, end, text in cues(analysis)
     ]
+
+
+def shortened(text: str, most: int = 90) -> str:
+    """At most so many characters, cut at a word's end where there is one."""
+    if len(text) <= most:
+        return text
+    kept = text[:most]
+    space = kept.rfind(" ")
+    return (kept[:space] if space > most // 2 else kept[:-1]).rstrip(" ,;:.–") + "…"

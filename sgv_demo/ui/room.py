@@ -124,7 +124,9 @@ class RoomHandlers:
 
     def _history(self, analysis: Analysis) -> dict[str, Any]:
         """What the maker's browser remembers of a result."""
-        return history_entry(analysis) | {"proof": self.desk.store.proof(analysis.key)}
+        first = analysis.keyframes[0].picture if analysis.keyframes else None
+        picture = self.desk.pictures(analysis.key)(first)
+        return history_entry(analysis) | {"proof": self.desk.store.proof(analysis.key), "picture": picture}
 
     def compared(self, room: Room, left: str | None, right: str | None) -> Updates:
         """Two results were chosen."""
@@ -270,7 +272,8 @@ class RoomHandlers:
 def history_entry(analysis: Analysis) -> dict[str, Any]:
     """A result in a list: file, settings, length."""
     name = analysis.video.path.name if analysis.video else "video"
-    about = f"{comparison.title(analysis)} · {len(analysis.captions)} captions"
+    count = len(analysis.captions)
+    about = f"{comparison.title(analysis)} · {count} caption{'' if count == 1 else 's'}"
     length = clock(analysis.video.duration) if analysis.video else ""
     return {"key": analysis.key, "name": name, "about": f"{about} · {length}" if length else about}
 

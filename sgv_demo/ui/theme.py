@@ -77,5 +77,6 @@ def stylesheet() -> str:
 
 def head() -> str:
     """The page's own script, inline so that it is there before any component."""
-    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("page.js", "words.js", "room.js", "hints.js")]
+    names = ("page.js", "words.js", "room.js", "frames.js", "strip.js", "hints.js")
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in names]
     return "\n".join(f"<script>\n{script}\n</script>" for script in scripts)

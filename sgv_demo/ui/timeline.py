@@ -11,6 +11,8 @@ from sgv_demo.ui.render import esc
 _POINTS = 600
 """Most points drawn: more than the plot has pixels would only cost."""
 _HEIGHT = 100.0
+_LONG = 120
+"""Seconds from which tenths on the axis would say nothing."""
 _DENSE = 100
 """More keyframes than this are ticks at the foot: as lines they would hide the curve."""
 
@@ -45,7 +47,7 @@ def timeline(
         f'<div class="plot" tabindex="0" role="slider" aria-label="Position in the video" aria-valuemin="{first:.0f}" '
         f'aria-valuemax="{last:.0f}" aria-valuenow="{first:.0f}">'
         '<svg viewBox="0 -4 1000 108" preserveAspectRatio="none" aria-hidden="true">'
-        f'{"".join(parts)}</svg>{chosen}<div class="playhead"></div></div>'
+        f'{"".join(parts)}</svg>{_levels(floor) if len(curve) > 1 else ""}{chosen}<div class="playhead"></div></div>'
         f"{lanes(analysis, first, last)}{_axis(first, last)}"
         f"{_legend(len(samples), len(keys), threshold)}</div>"
     )
@@ -66,8 +68,22 @@ def _floor(samples: tuple[Sample, ...], threshold: float) -> float:
 def _axis(first: float, last: float) -> str:
     times = [first + (last - first) * i / 4 for i in range(5)]
     digits = 1 if last - first >= 4 else 2
-    marks = "".join(f"<span>{f'{t:.{digits}f} s' if last - first < 8 else clock(t)}</span>" for t in times)
+    marks = "".join(
+        f"<span>{f'{t:.{digits}f} s' if last - first < 8 else _tick(t, last - first)}</span>" for t in times
+    )
     return f'<div class="axis" aria-hidden="true">{marks}</div>'
+
+
+def _tick(time: float, span: float) -> str:
+    """With tenths where a rounded time would stand in a wrong place."""
+    if span >= _LONG or abs(time - round(time)) < 0.05:
+        return clock(time)
+    minutes, seconds = divmod(round(time, 1), 60)
+    return f"{minutes:.0f}:{seconds:04.1f}"
+
+
+def _levels(floor: float) -> str:
+    return f'<span class="level top">1.0</span><span class="level floor">{floor:.2f}</span>'
 
 
 def _legend(samples: int, keys: int, threshold: float) -> str:

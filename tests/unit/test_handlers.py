@@ -116,6 +116,13 @@ class TestPump:
 
 
 class TestVideo:
+    def test_a_run_tells_how_long_the_next_one_takes(self, room: Room) -> None:
+        before = room.video.seconds(room.ready(), CONTROLS)
+        room.run(room.ready())
+        after = room.video.seconds(room.ready(), CONTROLS)
+        assert before and after and after < before / 2
+        assert room.video.seconds(room.ready(), replace(CONTROLS, mode="fast")) != after
+
     def test_probe_shows_facts_and_the_estimate_before_the_run(self, room: Room) -> None:
         view = room.video.probe(Visit(), str(room.clip), CONTROLS)
         assert view["visit"].phase == "ready"

@@ -64,3 +64,9 @@ def test_crowded_lanes_have_no_words_and_no_gaps() -> None:
     html = lanes(analysis(evidence=evidence, captions=()), 0.0, 3600.0)
     assert '<div class="lane camera dense"' in html
     assert {word for _, _, word in _at(html, "camera")} == {""}
+
+
+def test_a_small_change_of_light_is_drawn_faintly_and_apart_from_a_large_one() -> None:
+    evidence = tuple(Evidence(2.0 * i, 2.0 * i + 2, (), light=light) for i, light in enumerate((0.03, 0.2, -0.05)))
+    html = lanes(analysis(evidence=evidence, captions=()), 0.0, 6.0)
+    assert re.findall(r'<i class="((?:bright|dim)[^"]*)"', html) == ["bright faint", "bright", "dim faint"]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sgv_demo.events import Analysis, Captioned, Delta, Failed, Finished, Kept, Measured, Opened, Sampled, Summarized
+from sgv_demo.exports import to_vtt
+from sgv_demo.review import Tally
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
     AnalysisOptions,
@@ -24,7 +26,7 @@ from sgv_demo.types import (
     Turn,
     VideoInfo,
 )
-from sgv_demo.ui import chat, feed, masthead, render
+from sgv_demo.ui import chat, feed, judging, masthead, render
 from sgv_demo.ui.controls import Controls
 from sgv_demo.ui.progress import buttons, captions_tab, fraction, progress
 from sgv_demo.ui.timeline import thin, timeline
@@ -276,3 +278,50 @@ class TestControls:
 
     def test_published_decoding_has_three_beams(self) -> None:
         assert Controls(decoding="published").options().generation.beams == 3
+
+
+def test_a_cue_on_the_player_is_cut_at_a_word_and_the_exports_are_not() -> None:
+    long = "The camera pans right over a long and quiet street, and " + "then a red car turns in from the left. " * 3
+    analysis = state(Opened(INFO), Captioned(Caption(0, 0, 5.0, long.strip())))
+    cue = render.subtitles(analysis)[0]["text"]
+    assert cue == "The camera pans right over a long and quiet street, and then a red car turns in from the…"
+    assert long.strip() in to_vtt(analysis)
+    assert len(render.shortened("字" * 200)) == 90
+    assert render.shortened("Short.") == "Short."
+
+
+def test_the_axis_of_a_short_clip_has_tenths_and_the_curve_its_scale() -> None:
+    info = replace(INFO, start=0.0, duration=10.0)
+    samples = [Sampled(Sample(2.0 * i, 0.9, False)) for i in range(3)]
+    plot = timeline(info, state(Opened(info), *samples), 0.87, 0.0, None)
+    assert re.findall(r"<span>([\d:.]+)</span>", plot) == ["0:00", "0:02.5", "0:05", "0:07.5", "0:10"]
+    assert ">1.0</span>" in plot
+    assert ">0.79</span>" in plot
+    assert "0:38<" in timeline(replace(info, duration=150.0), None, 0.87, 0.0, None)
+    assert "level" not in timeline(info, None, 0.87, 0.0, None)
+
+
+def test_ratings_are_a_bar_of_their_shares() -> None:
+    row = Tally("Scripted", 4, {"accurate": 2, "missing something": 0, "made up": 1, "wrong order": 0}, 0, 1)
+    shown = judging.ratings([row])
+    assert re.findall(r'r(\d)" style="width:([\d.]+)%', shown) == [
+        ("1", "66.7"),
+        ("3", "33.3"),
+        ("1", "50.0"),
+        ("3", "25.0"),
+    ]
+    assert "3 of 4" in shown
+
+
+def test_after_a_run_that_found_hardly_anything_every_sample_is_offered() -> None:
+    samples = [Sampled(Sample(2.0 * i, 0.9, False)) for i in range(5)]
+    one = state(Opened(INFO), *samples, Captioned(Caption(0, 0, 0, "a")), Captioned(Caption(1, 0, 8.0, "b")))
+
+    def offered(analysis: Analysis) -> bool:
+        return "data-keep" in progress(Visit(phase="done", analysis=analysis), 0.0)
+
+    assert offered(one)
+    assert not offered(one.apply(Captioned(Caption(2, 8.0, 9.0, "c"))))
+    assert not offered(replace(one, options=AnalysisOptions(SamplingOptions(keep_all=True))))
+    assert not offered(replace(one, options=AnalysisOptions(mode="fast")))
+    assert not offered(replace(one, samples=one.samples[:2]))

@@ -17,7 +17,7 @@ from sgv_demo.store import Store
 from sgv_demo.ui import comparison, judging
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.library import Library
-from sgv_demo.ui.room import Room, RoomHandlers
+from sgv_demo.ui.room import Room, RoomHandlers, history_entry
 from sgv_demo.ui.visit import Visit
 from tests.unit.samples import analysis
 
@@ -54,6 +54,18 @@ def test_the_maker_opens_a_result_again(handlers: RoomHandlers) -> None:
     updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=entry["proof"]), Visit(), Room())
     assert updates == {"channel": updates["channel"]}
     assert updates["channel"]["gone"] == KEY
+
+
+def test_the_history_counts_rightly_and_shows_the_first_keyframe_by_the_address_of_the_page(
+    handlers: RoomHandlers,
+) -> None:
+    done = DONE.analysis
+    assert done
+    entry = handlers.settled(DONE, Room(), None, None)["channel"]["history"]
+    assert entry["picture"] == handlers.desk.pictures(KEY)(done.keyframes[0].picture)
+    assert " · 1 caption · " in history_entry(replace(done, captions=done.captions[:1]))["about"]
+    bare = replace(DONE, analysis=replace(done, keyframes=()))
+    assert handlers.settled(bare, Room(), None, None)["channel"]["history"]["picture"] == ""
 
 
 def test_a_finished_run_is_kept_and_offered(handlers: RoomHandlers) -> None:

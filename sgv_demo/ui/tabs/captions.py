@@ -19,6 +19,7 @@ _CARDS = '<div class="list cards" data-list="cards" role="feed" aria-label="Capt
 def build() -> dict[str, Any]:
     """The find field and the list; cards come through the feed."""
     hint = render.hint("Choose a video and press Run. Each pair of keyframes gets a card here as it is written.")
+    hint += render.hint("The first caption appears here as soon as it is being written.", kind="hint begun")
     return {
         "cards_by": gr.HTML("", elem_id="cards-by"),
         "cards": gr.HTML(_FIND + _CARDS + hint + "</div>", js_on_load="sgv.mount(element)", elem_id="cards"),

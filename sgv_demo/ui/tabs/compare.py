@@ -17,6 +17,6 @@ def build() -> dict[str, Any]:
         made["left"] = gr.Dropdown([], value=None, label=say("Left"), interactive=True, min_width=200)
         made["right"] = gr.Dropdown([], value=None, label=say("Right"), interactive=True, min_width=200)
     made["comparison"] = gr.HTML(
-        comparison.page(None, None), js_on_load="sgv.room.compare(element)", elem_id="comparison"
+        comparison.page(None, None), js_on_load="sgv.frames.compare(element)", elem_id="comparison"
     )
     return made

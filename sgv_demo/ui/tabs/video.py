@@ -17,7 +17,7 @@ def build(models: bool) -> dict[str, Any]:
     """`models`: whether an engine is offered that decodes tokens."""
     made: dict[str, Any] = {}
     made["facts"] = gr.HTML("", elem_id="facts")
-    gr.HTML('<h3 class="head">How it is looked at</h3>')
+    gr.HTML('<h3 class="head">Sampling</h3>')
     made["mode"] = gr.Radio(
         [(say("Sliding: one caption for each pair"), "sliding"), (say("Fast: one caption for all"), "fast")],
         value=_DEFAULTS.mode,
@@ -47,7 +47,7 @@ def build(models: bool) -> dict[str, Any]:
             min_width=180,
         )
     with gr.Row():
-        made["keep_all"] = gr.Checkbox(False, label=say("Keep every sample"), min_width=160)
+        made["keep_all"] = gr.Checkbox(False, label=say("Keep every sample"), min_width=160, elem_id="keep-all")
         made["read_text"] = gr.Checkbox(True, label=say("Read text in the picture"), min_width=160)
     with gr.Column(visible=models, elem_id="decoding") as made["model_decoding"]:
         made["decoding"] = gr.Radio(
