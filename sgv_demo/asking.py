@@ -64,6 +64,13 @@ def prepare_scene(
     return Scene(reader.info, tuple(pictures), indices=tuple(indices), key=key)
 
 
+def looked_at(scene: Scene) -> list[tuple[int, float]]:
+    """(frame number, seconds) of the pictures behind an answer: those looked at, or those that were measured."""
+    if scene.frames:
+        return [(index, frame.time) for index, frame in zip(scene.indices, scene.frames, strict=True)]
+    return [(round((mark.time - scene.video.start) * scene.video.fps), mark.time) for mark in scene.keyframes]
+
+
 def _published(reader: VideoReader, count: int) -> Iterator[tuple[int, Frame]]:
     """The published rule over all frames; a frame's time is index / fps, as the published code states it."""
     indices = published_indices(reader.frame_count, count)

@@ -172,12 +172,12 @@ def recaption(args: Namespace) -> None:
 
 def ask(args: Namespace) -> None:
     """Answers one question about a video."""
+    from sgv_demo.asking import looked_at
     from sgv_demo.cli.chat import Conversation
 
     conversation = Conversation(args.video, args, settings_for(args), generation_for(args, 1024))
     turn, trace = conversation.ask(args.question, quiet=args.json == "-")
-    scene = conversation.scene
-    frames = [{"index": i, "time": f.time} for i, f in zip(scene.indices, scene.frames, strict=True)]
+    frames = [{"index": index, "time": time} for index, time in looked_at(conversation.scene)]
     record = {
         "answer": turn.answer,
         "token_ids": list(trace.token_ids),

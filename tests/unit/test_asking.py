@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sgv_demo.asking import prepare_scene
+from sgv_demo.asking import looked_at, prepare_scene
 from sgv_demo.engines import Scene
 from sgv_demo.engines.measured import MeasuredAnswerer
 from sgv_demo.errors import SettingsError
@@ -39,6 +39,7 @@ def test_frames_follow_the_published_rule(clip: Path, settings: Settings) -> Non
     wanted = published_indices(96, 16)
     assert list(scene.indices) == wanted
     assert [round(f.time * 12) for f in scene.frames] == wanted
+    assert looked_at(scene) == [(index, f.time) for index, f in zip(wanted, scene.frames, strict=True)]
 
 
 def test_published_sampling_gives_the_same_frames_at_native_size(clip: Path, settings: Settings) -> None:
@@ -102,6 +103,7 @@ def test_an_empty_range_is_refused(clip: Path, settings: Settings) -> None:
 def test_an_engine_that_measures_gets_measurements(clip: Path, settings: Settings) -> None:
     scene = scene_of(prepare_scene(clip, MeasuredAnswerer(), settings, SamplingOptions(read_text=False)))
     assert scene.frames == ()
+    assert [(index, round(time, 2)) for index, time in looked_at(scene)] == [(0, 0.0), (48, 4.0), (95, 7.92)]
     assert [e.cuts for e in scene.evidence] == [(4.0,), ()]
     assert all(mark.look for mark in scene.keyframes)
     published = SamplingOptions(read_text=False, published=True)  # a rule for captions; the end is wanted here, too

@@ -105,6 +105,7 @@ def test_ask_answers_with_the_frames_and_the_engine(clip: Path) -> None:
     record = json.loads(done.stdout)
     assert record["answer"] == "2 shots, with a cut at 0:04."
     assert {"answer", "token_ids", "frames", "prompt", "engine"} <= record.keys()
+    assert [frame["index"] for frame in record["frames"]] == [0, 48, 95]
 
 
 def test_chat_keeps_going_until_its_input_ends(clip: Path) -> None:
