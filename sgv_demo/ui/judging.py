@@ -34,7 +34,7 @@ def ratings(rows: Sequence[Tally]) -> str:
     if not said:
         return ""
     head = "".join(f'<th scope="col" class="number">{_swatch(i)}{rating}</th>' for i, rating in enumerate(RATINGS, 1))
-    total = {rating: sum(row.counts[rating] for row in rows) for rating in RATINGS}
+    total: dict[Rating, int] = {rating: sum(row.counts[rating] for row in rows) for rating in RATINGS}
     return (
         f'<details class="ratings"><summary>Ratings ({rated}){_stack(total, rated)}</summary><table><thead><tr>'
         '<th scope="col">Engine</th><th scope="col" class="number">Rated</th><td></td>'

@@ -83,7 +83,7 @@ def _tick(time: float, span: float) -> str:
 
 
 def _levels(floor: float) -> str:
-    return f'<span class="level top">1.0</span><span class="level floor">{floor:.2f}</span>'
+    return f'<span class="level high">1.0</span><span class="level low">{floor:.2f}</span>'
 
 
 def _legend(samples: int, keys: int, threshold: float) -> str:

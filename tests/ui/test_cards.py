@@ -131,7 +131,7 @@ def test_keyframes_stand_under_their_times_where_there_is_room(visitor: Visitor,
         assert box
         assert box["x"] - 3 <= line["x"] + line["width"] * time / 6 <= box["x"] + box["width"] + 3
     assert all(a and b and a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes))
-    expect(page.locator(".level.top")).to_have_text("1.0")
+    expect(page.locator(".level.high")).to_have_text("1.0")
     page.set_viewport_size({"width": 390, "height": 844})
     visitor.tab("1 Video")
     page.get_by_label("A sample every (s)").fill("0.3")
