@@ -50,8 +50,8 @@ def _swatch(number: int) -> str:
 def _stack(counts: Mapping[Rating, int], whole: int) -> str:
     """A bar of the ratings among `whole` captions; the numbers stand beside it."""
     parts = "".join(
-        f'<i class="rated r{number}" style="width:{100 * count / max(whole, 1):.1f}%" title="{rating}: {count}"></i>'
-        for number, (rating, count) in enumerate(counts.items(), 1)
+        f'<i class="rated r{number}" style="width:{100 * count / max(whole, 1):.1f}%"></i>'
+        for number, count in enumerate(counts.values(), 1)
         if count
     )
     return f'<span class="stack" aria-hidden="true">{parts}</span>'
