@@ -184,6 +184,7 @@ class VideoHandlers:
             token.ended.set()
         self._learn(visit, controls, spent)
         yield self.ended(visit, controls)
+        yield self.written(visit, controls)
 
     def _batch_view(self, visit: Visit, was: Visit, batch: list[Analysis | Event], controls: Controls) -> Updates:
         analysis = visit.analysis
@@ -223,7 +224,7 @@ class VideoHandlers:
         return self.ended(visit, controls)
 
     def ended(self, visit: Visit, controls: Controls) -> Updates:
-        """A run is over, one way or another: everything is shown as it is now, the exports are written."""
+        """A run is over, one way or another: everything is shown as it is now."""
         analysis = visit.analysis
         updates = self.view(visit, controls)
         if analysis is None:
@@ -231,10 +232,17 @@ class VideoHandlers:
         url = self.desk.pictures(analysis.key)
         updates |= {"feed": feed.ended_patch(visit), "summary": render.summary(analysis, url)}
         updates["cards_by"] = render.written_by(analysis)
-        if analysis.captions:
-            updates["downloads"] = render.downloads(self._exports(analysis))
-            updates["player"] = gr.update(subtitles=render.subtitles(analysis))
         return updates
+
+    def written(self, visit: Visit, controls: Controls) -> Updates:
+        """After `ended`: the exports and the player's subtitles, which nobody should wait for after Stop."""
+        analysis = visit.analysis
+        if analysis is None or not analysis.captions or visit.phase in ("running", "waiting"):
+            return {}
+        return {
+            "downloads": render.downloads(self._exports(analysis)),
+            "player": gr.update(subtitles=render.subtitles(analysis)),
+        }
 
     def _exports(self, analysis: Analysis) -> list[tuple[str, Path]]:
         try:

@@ -60,6 +60,7 @@ class Wiring:
             runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])
         stopped = self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
+        written = self._now(stopped.then, of(video.written), state, queue=True, concurrency_limit=4)
         came = self._now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
         self._now(
             came.then,
@@ -74,7 +75,7 @@ class Wiring:
         self._now(parts["similarity"].change, lambda name: {"threshold": THRESHOLDS[name]}, [parts["similarity"]])
         self._on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
         self._on_data(parts["timeline"].range, _ranged, [])
-        return [*runs, stopped]
+        return [*runs, written]
 
     def _bind_ask(self) -> None:
         parts, ask = self.parts, self.ask

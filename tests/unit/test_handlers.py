@@ -51,8 +51,8 @@ class Room:
 
     def run(self, visit: Visit, controls: Controls = CONTROLS) -> tuple[Visit, list[Updates]]:
         waiting = self.video.begin(visit, controls)["visit"]
-        updates = list(self.video.run(waiting, controls))
-        return updates[-1]["visit"], updates
+        *updates, shown, written = self.video.run(waiting, controls)
+        return shown["visit"], [*updates, shown | written]
 
     def answer(self, talk: Talk, question: str, visit: Visit, controls: AskControls = ASK) -> Talk:
         begun = self.ask.begin(visit, talk, question, controls)["talk"]
@@ -120,7 +120,9 @@ class TestVideo:
         before = room.video.seconds(room.ready(), CONTROLS)
         room.run(room.ready())
         after = room.video.seconds(room.ready(), CONTROLS)
-        assert before and after and after < before / 2
+        assert before is not None
+        assert after is not None
+        assert after < before
         assert room.video.seconds(room.ready(), replace(CONTROLS, mode="fast")) != after
 
     def test_probe_shows_facts_and_the_estimate_before_the_run(self, room: Room) -> None:
@@ -196,6 +198,9 @@ class TestVideo:
         assert stopped["visit"].phase == "stopped"
         assert stopped["run"]["value"] == "Continue"
         assert stopped["visit"].analysis.live is None
+        assert "downloads" not in stopped, "Stop waits for no file"
+        written = room.video.written(stopped["visit"], CONTROLS)
+        assert ("downloads" in written) == bool(stopped["visit"].analysis.captions)
         assert visit.token.ended.is_set()
         room.script.gate.set()
         done, _ = room.run(stopped["visit"])
@@ -225,8 +230,8 @@ class TestVideo:
     def test_start_over_computes_anew(self, room: Room) -> None:
         visit, _ = room.run(room.ready())
         waiting = room.video.restart(visit, CONTROLS)["visit"]
-        updates = list(room.video.run(waiting, CONTROLS))
-        assert "computed earlier" not in updates[-1]["progress"]
+        *_, shown, _ = room.video.run(waiting, CONTROLS)
+        assert "computed earlier" not in shown["progress"]
 
     def test_new_video_clears_everything(self, room: Room, tmp_path: Path) -> None:
         visit, _ = room.run(room.ready())
@@ -351,7 +356,9 @@ class TestEngines:
         video = VideoHandlers(desk)
         controls = replace(CONTROLS, engine="bad")
         visit = video.begin(room.ready(), controls)["visit"]
-        assert "holds no checkpoint" in list(video.run(visit, controls))[-1]["progress"]
+        *_, shown, written = video.run(visit, controls)
+        assert "holds no checkpoint" in shown["progress"]
+        assert written == {}
 
 
 class TestCaptionsIn:
