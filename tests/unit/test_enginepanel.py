@@ -205,17 +205,19 @@ class TestSlots:
         video, controls = VideoHandlers(desk), Controls(engine="both", read_text=False)
         ready = video.probe(Visit(), str(clip), controls)["visit"]
         list(video.run(video.begin(ready, controls)["visit"], controls))
-        assert entered == [7]  # at most six samples of 8 s, and the summary
+        assert entered == [6]  # at most five samples of 8 s, and the summary
         list(answering(desk, clip, "What?", (), AskControls(answerer="both", frames=4), None))
         list(WritingHandlers(desk).recaption("a cat", "both"))
         list(WritingHandlers(desk).clip(None, "a cat", "both"))
         endpoints = Endpoints(desk)
-        list(endpoints.recaption("a cat", "both"))
-        list(endpoints.summarize("a cat", "both"))
-        assert entered == [7, 0, 1, 1, 1, 1]
-        list(endpoints.caption(str(clip), 2, None, 0, None, None, False, "sliding", "both", 64))
-        list(Endpoints(replaced(desk, zero_gpu=True)).caption(str(clip), 2, 0, 0, 0, 0, False, "fast", "both", 64))
-        assert entered[6:] == [1, 7]
+        decoding = (64, 1, 0, 1.0)
+        list(endpoints.recaption("a cat", "both", *decoding))
+        list(endpoints.summarize("a cat", "both", *decoding))
+        assert entered == [6, 0, 1, 1, 1, 1]
+        rest = ("both", 64, "histogram", False, 1, 0, 1.0)
+        list(endpoints.caption(str(clip), 2, None, 0, None, None, False, "sliding", *rest))
+        list(Endpoints(replaced(desk, zero_gpu=True)).caption(str(clip), 2, 0, 0, 0, 0, False, "fast", *rest))
+        assert entered[6:] == [1, 6]
 
     def test_only_engines_that_want_a_gpu_are_handed_over(
         self, monkeypatch: pytest.MonkeyPatch, settings: Settings
