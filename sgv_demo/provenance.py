@@ -19,6 +19,8 @@ LEGEND = (
 )
 """Says how the prompts are abridged."""
 
+_OF_ANY_TEXT = ("engine", "licence", "exported")
+"""Columns that hold for captions which were not written here, too."""
 _SHORTEST = 12
 """Characters: a shorter caption isn't looked for in a prompt, where it could be part of something else."""
 _NUMBERS = re.compile(r"(\d+(?:[.:]\d+)*)")
@@ -51,7 +53,7 @@ def facts(analysis: Analysis) -> tuple[Fact, ...]:
     sliding = analysis.options.mode == "sliding"
     chance = f", temperature {how.temperature:g}, top-p {how.top_p:g}" if how.temperature else ", greedy"
     decoding = f"{how.beams} beam{'s' * (how.beams > 1)}, {how.max_new_tokens} tokens at most for a step"
-    return (
+    found = (
         Fact("engine", "Engine", engine.label),
         Fact("model", "Model", engine.model),
         Fact("quantization", "Quantization", engine.quantization if model else ""),
@@ -69,6 +71,10 @@ def facts(analysis: Analysis) -> tuple[Fact, ...]:
         Fact("run_took", "Took", f"{analysis.seconds:.1f} s" if analysis.seconds else ""),
         Fact("exported", "Exported", f"by sgv-demo {__version__} on {datetime.now(UTC):%Y-%m-%d}"),
     )
+    if engine.name != "dataset":
+        return found
+    # Nobody knows how a dataset's own captions were made; this program's defaults had no part in it.
+    return tuple(fact if fact.column in _OF_ANY_TEXT else fact._replace(value="") for fact in found)
 
 
 def told(analysis: Analysis) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sgv_demo import prompts as made
+from sgv_demo.dataset_record import ANNOTATED
 from sgv_demo.provenance import facts, prompts, step_line, told
 from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, GenerationOptions, SamplingOptions, TraceMark
 from tests.unit.samples import analysis
@@ -92,3 +93,9 @@ def test_what_was_chosen_is_told() -> None:
     blind = dict(told(analysis(options=AnalysisOptions(SamplingOptions(measure=False, keep_all=True)))))
     assert blind["Measured by"] == "nothing was measured"
     assert blind["Keyframes"] == "every sample"
+
+
+def test_a_datasets_own_captions_claim_no_settings_of_this_program() -> None:
+    theirs = analysis(engine=ANNOTATED)
+    assert [fact.column for fact in facts(theirs)] == [fact.column for fact in facts(analysis())]
+    assert [name for name, _ in told(theirs)] == ["Engine", "Exported"]
