@@ -364,5 +364,15 @@ sgv.room = (() => {
     });
   }
 
-  return { listen, records, dialog, el };
+  // The table of ratings stays open while one goes on rating.
+  function bar(element) {
+    let open = false;
+    element.addEventListener("toggle", (event) => { open = event.target.open; }, true);
+    new MutationObserver(() => {
+      const ratings = element.querySelector(".ratings");
+      if (ratings && ratings.open !== open) ratings.open = open;
+    }).observe(element, { childList: true, subtree: true });
+  }
+
+  return { listen, bar, records, dialog, el };
 })();

@@ -37,7 +37,7 @@ def replay() -> dict[str, Any]:
 
 def bar() -> dict[str, Any]:
     """Over the captions."""
-    return {"bar": gr.HTML("", elem_id="bar")}
+    return {"bar": gr.HTML("", js_on_load="sgv.room.bar(element)", elem_id="bar")}
 
 
 def tabs(desk: Desk) -> dict[str, Any]:

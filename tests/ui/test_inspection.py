@@ -59,6 +59,11 @@ def test_rating_by_keys_survives_a_reload_and_is_in_the_report(visitor: Visitor,
     expect(second.get_by_role("button", name="Made up")).to_have_attribute("aria-pressed", "true")
     expect(second.locator(".text.mine")).to_have_text("Corrected <b>by hand</b>.")
     expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (2)")
+    page.locator("#bar .ratings summary").click()
+    page.keyboard.press("Escape")
+    visitor.cards().nth(3).get_by_role("button", name="Accurate").click()
+    expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (3)")
+    expect(page.locator("#bar .ratings table")).to_be_visible()
     visitor.picture("judged")
     with page.expect_download() as got:
         page.get_by_role("link", name="Report").first.click()
