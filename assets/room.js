@@ -364,14 +364,17 @@ sgv.room = (() => {
     });
   }
 
-  // The table of ratings stays open while one goes on rating.
+  // The table of ratings stays as the visitor left it while the bar is written anew.
   function bar(element) {
     let open = false;
-    element.addEventListener("toggle", (event) => { open = event.target.open; }, true);
+    element.addEventListener("click", (event) => {
+      const summary = event.target.closest(".ratings > summary");
+      if (summary) open = !summary.parentElement.open;
+    });
     new MutationObserver(() => {
       const ratings = element.querySelector(".ratings");
       if (ratings && ratings.open !== open) ratings.open = open;
-    }).observe(element, { childList: true, subtree: true });
+    }).observe(element, { childList: true, subtree: true, attributeFilter: ["open"] });
   }
 
   return { listen, bar, records, dialog, el };

@@ -312,8 +312,7 @@ def test_other_browsers_see_english(
     assert not re.search(r"[\u4e00-\u9fff]", page.locator("body").inner_text().replace("文", ""))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_looks_in_chinese(
     browser: Browser, contexts: list[BrowserContext], server: Server, clip: Path, width: int, theme: str
 ) -> None:
