@@ -100,10 +100,13 @@ def test_what_is_judged_while_the_run_goes_on_is_kept(visitor: Visitor, clip: Pa
     expect(visitor.cards().nth(0)).to_have_class(re.compile("live"))
     server.script.pause = 0.15
     server.script.gate.set()
+    expect(visitor.cards().nth(0)).not_to_have_class(re.compile("live"))
+    server.script.gate.clear()  # the next caption stays half written
     visitor.cards().nth(0).get_by_role("button", name="Made up").click()
-    expect(page.locator(".card.live")).to_have_count(1)
     page.wait_for_function("Object.keys(localStorage).some(key => key.startsWith('sgv-review:'))")
+    expect(page.locator(".card.live")).to_have_count(1)
     server.script.pause = 0.0
+    server.script.gate.set()
     expect(page.locator("#progress")).to_contain_text("The engine stumbled.")
     expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (1)")
     made_up = visitor.cards().nth(0).get_by_role("button", name="Made up")

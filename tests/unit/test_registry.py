@@ -165,6 +165,7 @@ def test_rows_say_what_a_person_wants_to_know(machine) -> None:
     assert not rows["measured"].chosen
     assert rows["measured"].state == "ready"
     assert not rows["measured"].can_unload
+    assert (rows["remote"].state, rows["remote"].can_load) == ("not set up", False)
     assert rows["remote"].detail == "Start the page with --base-url or SGV_BASE_URL."
     assert all(row.licence and row.label and row.about and row.roles for row in rows.values())
 
