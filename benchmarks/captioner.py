@@ -66,6 +66,7 @@ class Published(InternLMXComposer2ForCausalLM):
         logits_to_keep: int = 0,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
+        """Logits of every position, as published, whatever `logits_to_keep` asks for."""
         x = self.model.tok_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         hidden = self.model(x, past_key_values, self.image if inputs_embeds is not None else None, attention_mask)
         return CausalLMOutputWithPast(logits=self.output(hidden).float(), past_key_values=past_key_values)

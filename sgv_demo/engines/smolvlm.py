@@ -165,6 +165,7 @@ class SmolVLM(GeneralModel):
         options: GenerationOptions,
         new: int,
     ) -> Callable[[Controls], torch.Tensor]:
+        """What runs in the thread: see the pictures, read the prompt, decode."""
         sampling: dict[str, Any] = {"do_sample": False}
         if options.temperature > 0 and options.beams == 1:
             sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}

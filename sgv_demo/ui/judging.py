@@ -14,12 +14,19 @@ from sgv_demo.review import RATINGS, Rating, Review, Tally, questions_about, tal
 from sgv_demo.ui.render import esc, file_url
 
 
-def bar(report: Path | None, *, mine: bool, share: bool, rows: Sequence[Tally]) -> str:
-    """What can be done with a finished result; `rows` are the ratings so far."""
+def bar(report: Path | None, *, mine: bool, links: bool, rows: Sequence[Tally]) -> str:
+    """What can be done with a finished result.
+
+    Args:
+        report: its file.
+        mine: false for a guest, who only reads.
+        links: whether permalinks are switched on.
+        rows: the ratings so far.
+    """
     parts = []
     if report is not None:
         parts.append(f'<a class="quiet" href="{esc(file_url(report))}" download="{esc(report.name)}">↓ Report</a>')
-    if mine and share:
+    if mine and links:
         parts.append('<button class="quiet" data-room="share">⤴ Share</button>')
     parts.append('<button class="quiet" data-room="keys">⌨ Keys</button>')
     if not mine:

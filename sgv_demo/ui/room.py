@@ -161,8 +161,8 @@ class RoomHandlers:
             files = self._files(room)
             report = next((path for _, path in files if path.suffix == ".html"), None)
         rows = judging.tallied(room.shelf)
-        share = self.desk.settings.permalinks
-        bar = judging.bar(report, mine=room.mine, share=share, rows=rows) if room.shown else ""
+        links = self.desk.settings.permalinks
+        bar = judging.bar(report, mine=room.mine, links=links, rows=rows) if room.shown else ""
         return {"room": room, "bar": bar}
 
     def _files(self, room: Room) -> list[tuple[str, Path]]:

@@ -111,7 +111,7 @@ def _rooms() -> list[str]:
     made = [comparison.page((a, review.NONE, _picture), (b, review.NONE, _picture)) for a, b in pairs]
     made += [comparison.page(None, None), f"<span>{room.history_entry(RUN)['about']}</span>"]
     rows = judging.tallied([(RUN, said)])
-    made += [judging.bar(Path("a.html"), mine=mine, share=True, rows=rows) for mine in (True, False)]
+    made += [judging.bar(Path("a.html"), mine=mine, links=True, rows=rows) for mine in (True, False)]
     claims = (
         "The camera is static. There is a hard cut.", "The camera pans left, then pans right.", "The sign says “NOPE”.",
     )  # fmt: skip

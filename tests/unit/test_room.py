@@ -172,7 +172,7 @@ def test_nothing_of_a_text_is_run(handlers: RoomHandlers) -> None:
     captions = tuple(replace(c, text=hostile) for c in analysis().captions)
     bad = analysis(key=KEY, captions=captions, engine=replace(analysis().engine, label=hostile), summary=hostile)
     html = comparison.page((bad, NONE, lambda _: hostile), (analysis(key=OTHER), NONE, lambda _: ""))
-    html += judging.bar(None, mine=True, share=True, rows=judging.tallied([(bad, NONE.rate(0, "accurate"))]))
+    html += judging.bar(None, mine=True, links=True, rows=judging.tallied([(bad, NONE.rate(0, "accurate"))]))
     assert "<script" not in html
     assert '" onclick' not in html
 
