@@ -50,7 +50,9 @@ def test_a_pair_in_large_by_button_and_by_key(visitor: Visitor, clip: Path) -> N
     button = visitor.cards().nth(1).get_by_role("button", name="Enlarge")
     button.click()
     large = page.get_by_role("dialog")
-    expect(large.locator(".slider img")).to_have_count(2)
+    frames = visitor.cards().nth(1).locator(".pair img")
+    for side, frame in (("over", frames.nth(0)), ("under", frames.nth(1))):
+        expect(large.locator(f".slider .{side}")).to_have_attribute("src", frame.get_attribute("src") or "none")
     expect(large.get_by_role("heading")).to_have_text("0:00 → 0:02")
     expect(large).to_contain_text("Pair 1 changes")
     box = large.locator(".slider .under").bounding_box()
