@@ -88,6 +88,17 @@ def test_stop_answers_at_once_and_continue_completes(visitor: Visitor, server: S
     assert "describe" in server.script.closed
 
 
+def test_what_a_stopped_run_wrote_can_be_judged_and_downloaded(visitor: Visitor, server: Server, clip: Path) -> None:
+    server.script.pause = 0.2
+    page = visitor.ready(clip).run().page
+    expect(visitor.cards().nth(1)).to_have_class(re.compile("live"))
+    visitor.button("stop").click()
+    expect(page.locator("#progress")).to_contain_text("1 caption is kept")
+    expect(page.locator("#bar .room-bar")).to_be_visible()
+    visitor.tab("3 Summary")
+    expect(page.get_by_role("link", name="WebVTT")).to_be_visible()
+
+
 def test_waiting_for_another_visitor(
     browser: Browser, contexts: list[BrowserContext], visitor: Visitor, server: Server, clip: Path
 ) -> None:
