@@ -1,1 +1,0 @@
-"""The four tabs: each builds its components and returns them by name."""
