@@ -1,5 +1,5 @@
 // The interface in the page's language. Gradio's own i18n chooses it (the browser's language, or the one chosen in
-// Settings), carries the table (sgv_demo/ui/words.py) and translates the components' labels. What Python and the
+// Settings), carries the table (sgv_demo/ui/language.py) and translates the components' labels. What Python and the
 // page's scripts write as HTML is replaced here, text by text, from the same table. Texts of a user, a file or a model
 // (dir="auto", bdi, pre) stay as they are.
 "use strict";

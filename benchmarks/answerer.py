@@ -20,11 +20,11 @@ from transformers import (
 )
 
 from sgv_demo.engines import Scene
-from sgv_demo.engines.llava.config import Setup
-from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS
-from sgv_demo.engines.llava.tiles import Preprocessing
-from sgv_demo.engines.llava.tokens import MARKERS
-from sgv_demo.engines.sharegpt4video import ShareGPT4Video
+from sgv_demo.engines.sharegpt4video.config import Setup
+from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video
+from sgv_demo.engines.sharegpt4video.figures import PUBLISHED_PINPOINTS
+from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
+from sgv_demo.engines.sharegpt4video.tokens import MARKERS
 from sgv_demo.types import EngineInfo, Frame, GenerationOptions, Trace, Turn, VideoInfo
 
 GOAL = 10.0

@@ -27,8 +27,8 @@ from benchmarks.synthetic import (
     view,
     watermark,
 )
+from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.types import Evidence, Keyframe
-from sgv_demo.video.measure import GapMeter
 
 MOVES: dict[str, tuple[Camera, ...]] = {
     "static": (Camera(),),

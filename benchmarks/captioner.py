@@ -18,8 +18,8 @@ from torch import Tensor
 from transformers import CLIPVisionConfig
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from sgv_demo.engines.xcomposer2.config import XComposer2Config
-from sgv_demo.engines.xcomposer2.network import InternLMXComposer2ForCausalLM, PartialLora
+from sgv_demo.engines.sharecaptioner.config import XComposer2Config
+from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM, PartialLora
 
 GOAL = 2.0
 BEAMS = 3

@@ -25,11 +25,11 @@ from torch import Tensor
 
 from benchmarks.captioner import TEXT_TOKENS, middling
 from benchmarks.real_size import TOKENIZER
-from sgv_demo.engines import sharecaptioner
-from sgv_demo.engines.loading import gigabytes
-from sgv_demo.engines.xcomposer2.checkpoint import empty_network, expected_shapes, quantized_parameter
-from sgv_demo.engines.xcomposer2.config import ARCHITECTURE, SIZES, XComposer2Config
-from sgv_demo.engines.xcomposer2.network import InternLMXComposer2ForCausalLM
+from sgv_demo.engines.local.loading import gigabytes
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharecaptioner.checkpoint import empty_network, expected_shapes, quantized_parameter
+from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, SIZES, XComposer2Config
+from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
 
 RUNS = 3
 

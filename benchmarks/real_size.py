@@ -20,10 +20,10 @@ from pathlib import Path
 
 import torch
 
-from sgv_demo.engines import sharecaptioner
-from sgv_demo.engines.loading import gigabytes
-from sgv_demo.engines.xcomposer2.checkpoint import expected_shapes
-from sgv_demo.engines.xcomposer2.config import ARCHITECTURE, SIZES, XComposer2Config
+from sgv_demo.engines.local.loading import gigabytes
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharecaptioner.checkpoint import expected_shapes
+from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, SIZES, XComposer2Config
 from sgv_demo.types import GenerationOptions
 
 NEEDED = 20_000_000_000

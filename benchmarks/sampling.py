@@ -20,10 +20,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sgv_demo.keyframes.similarity import HistogramEmbedder
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, Picture
 from sgv_demo.video.reader import open_video
-from sgv_demo.video.similarity import HistogramEmbedder
 
 FPS = 30
 EVERY = 2.0
@@ -123,7 +123,7 @@ def ours(clip: Path) -> int:
 
 def forced(way: str, clip: Path) -> int:
     """Reads the samples one fixed way, or by the plan ("auto"), in this process."""
-    from sgv_demo.video.pyav_reader import PyavReader
+    from sgv_demo.video.decoding.pyav import PyavReader
 
     reader = PyavReader(clip, Settings(), strategy=way)  # pyright: ignore[reportArgumentType]
     return sum(1 for _ in reader.near(_wanted(0.5, reader.info.duration), long_side=SMALL))

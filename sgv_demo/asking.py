@@ -9,14 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sgv_demo.engines import Answerer, Scene
+from sgv_demo.engines.compose import published_indices
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Analysis, Event, Opened, Working
+from sgv_demo.keyframes.watch import Step, watch
+from sgv_demo.results.store import content_hash
 from sgv_demo.settings import Settings
-from sgv_demo.store import content_hash
 from sgv_demo.types import AnalysisOptions, EngineInfo, Frame, SamplingOptions
-from sgv_demo.video.compose import published_indices
 from sgv_demo.video.reader import VideoReader, open_video
-from sgv_demo.watch import Step, watch
 
 MOST_FRAMES = 64
 """Pictures that one question may look at."""

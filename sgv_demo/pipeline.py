@@ -17,9 +17,10 @@ from pathlib import Path
 from sgv_demo.engines import Captioner
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Captioned, Event, Failed, Finished, Noted, Opened, Summarized
+from sgv_demo.keyframes.watch import Step, watch
+from sgv_demo.results.store import Session, Store, content_hash, key_of
 from sgv_demo.settings import Settings
 from sgv_demo.steps import attempt, summarize, trace_mark
-from sgv_demo.store import Session, Store, content_hash, key_of
 from sgv_demo.types import (
     AnalysisOptions,
     Caption,
@@ -31,7 +32,6 @@ from sgv_demo.types import (
     SamplingOptions,
     Trace,
 )
-from sgv_demo.watch import Step, watch
 
 log = logging.getLogger(__name__)
 

@@ -306,7 +306,7 @@ class EngineInfo:
 
 
 OWN_THRESHOLDS = {"histogram": 0.87, "clip": 0.93}
-"""Each embedder's own threshold (see `sgv_demo.video.similarity`)."""
+"""Each embedder's own threshold (see `sgv_demo.keyframes.similarity`)."""
 
 
 @dataclass(frozen=True, slots=True)

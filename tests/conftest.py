@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sgv_demo.settings import Settings
-from tests.shots import texture, write_shots
+from tests.support.shots import texture, write_shots
 
 
 @pytest.fixture(scope="session")

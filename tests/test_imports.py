@@ -15,10 +15,10 @@ HEAVY = ("torch", "transformers", "gradio", "bitsandbytes", "decord")
     [
         "sgv_demo.pipeline",
         "sgv_demo.asking",
-        "sgv_demo.exports",
-        "sgv_demo.store",
-        "sgv_demo.engines.registry",
-        "sgv_demo.engines.measured",
+        "sgv_demo.formats.exports",
+        "sgv_demo.results.store",
+        "sgv_demo.engines.shelf",
+        "sgv_demo.engines.measured.engine",
         "sgv_demo.cli",
         "sgv_demo.video.worker",
     ],
@@ -30,7 +30,16 @@ def test_light_modules_import_no_model_library_and_no_page(module: str) -> None:
 
 
 def test_exports_see_nothing_but_types_and_records() -> None:
-    code = "import sys, sgv_demo.exports; print(sorted(m for m in sys.modules if m.startswith('sgv_demo.')))"
+    code = "import sys, sgv_demo.formats.exports; print(sorted(m for m in sys.modules if m.startswith('sgv_demo.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    names = ("errors", "events", "exports", "provenance", "record", "types")
+    names = (
+        "errors",
+        "events",
+        "formats",
+        "formats.exports",
+        "results",
+        "results.provenance",
+        "results.record",
+        "types",
+    )
     assert done.stdout.strip() == str([f"sgv_demo.{name}" for name in names])

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from sgv_demo.cli.commands import COMMANDS
-from sgv_demo.cli.output import check_outputs
 from sgv_demo.cli.parser import build_parser
+from sgv_demo.cli.terminal import check_outputs
 from sgv_demo.errors import SgvError
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from sgv_demo.cli.output import Terminal, json_for, loading, print_generation, printable, to_stdout, write_json
+from sgv_demo.cli.terminal import Terminal, json_for, loading, print_generation, printable, to_stdout, write_json
 from sgv_demo.errors import VideoError
 from sgv_demo.events import Analysis, Kept
+from sgv_demo.formats.thumbnails import Pictures
 from sgv_demo.settings import Settings
-from sgv_demo.thumbnails import Pictures
 from sgv_demo.types import AnalysisOptions, GenerationOptions, SamplingOptions
 
 LARGEST_PNG = 4096
@@ -87,8 +87,8 @@ def frames(args: Namespace) -> None:
 
 def keyframes(args: Namespace) -> None:
     """Prints keyframes and what was measured between them."""
-    from sgv_demo.engines.measured import INFO as MEASURED
-    from sgv_demo.exports import clock, evidence_phrases
+    from sgv_demo.engines.measured.engine import INFO as MEASURED
+    from sgv_demo.formats.exports import clock, evidence_phrases
     from sgv_demo.pipeline import find_keyframes
 
     sampling = sampling_for(args)
@@ -108,10 +108,10 @@ def keyframes(args: Namespace) -> None:
 
 def caption(args: Namespace) -> None:
     """Captions a video; texts stream to standard output unless JSON goes there."""
-    from sgv_demo.engines.registry import load_captioner
+    from sgv_demo.engines.shelf import load_captioner
+    from sgv_demo.formats.thumbnails import FEW, SIDE, small, stored
     from sgv_demo.pipeline import analyze, fitted, result_key
-    from sgv_demo.store import Store
-    from sgv_demo.thumbnails import FEW, SIDE, small, stored
+    from sgv_demo.results.store import Store
 
     settings = settings_for(args)
     captioner = load_captioner(settings, progress=loading)
@@ -140,8 +140,8 @@ def caption(args: Namespace) -> None:
 
 def summarize(args: Namespace) -> None:
     """Sums up the captions of a file written by `caption --json`."""
-    from sgv_demo.engines.registry import load_captioner
-    from sgv_demo.record import parse
+    from sgv_demo.engines.shelf import load_captioner
+    from sgv_demo.results.record import parse
     from sgv_demo.steps import summarize as run
 
     earlier = parse(args.analysis.read_text(encoding="utf-8"))
@@ -156,7 +156,7 @@ def summarize(args: Namespace) -> None:
 
 def recaption(args: Namespace) -> None:
     """Turns a short generation prompt into a detailed caption."""
-    from sgv_demo.engines.registry import load_captioner
+    from sgv_demo.engines.shelf import load_captioner
     from sgv_demo.steps import recaption as run
 
     captioner = load_captioner(settings_for(args), progress=loading)
@@ -173,7 +173,7 @@ def recaption(args: Namespace) -> None:
 def ask(args: Namespace) -> None:
     """Answers one question about a video."""
     from sgv_demo.asking import looked_at
-    from sgv_demo.cli.chat import Conversation
+    from sgv_demo.cli.conversation import Conversation
 
     conversation = Conversation(args.video, args, settings_for(args), generation_for(args, 1024))
     turn, trace = conversation.ask(args.question, quiet=args.json == "-")
@@ -192,14 +192,14 @@ def ask(args: Namespace) -> None:
 
 def chat(args: Namespace) -> None:
     """A conversation in the terminal."""
-    from sgv_demo.cli.chat import Conversation
+    from sgv_demo.cli.conversation import Conversation
 
     Conversation(args.video, args, settings_for(args), generation_for(args, 1024)).run()
 
 
 def engines(args: Namespace) -> None:
     """Lists engines and, where a model has them, its memory figures."""
-    from sgv_demo.engines.registry import describe_engines
+    from sgv_demo.engines.shelf import describe_engines
 
     rows = describe_engines(settings_for(args))
     if args.json:
@@ -213,7 +213,7 @@ def engines(args: Namespace) -> None:
 
 def quantize(args: Namespace) -> None:
     """Saves a checkpoint with its weights in 4 or 8 bit."""
-    from sgv_demo.engines.registry import save_quantized
+    from sgv_demo.engines.shelf import save_quantized
 
     save_quantized(settings_for(args), args.out, progress=loading)
     print(f"saved to {args.out}")
@@ -228,9 +228,9 @@ def serve(args: Namespace) -> None:
 
 def _save(analysis: Analysis, pictures: Pictures, args: Namespace) -> None:
     """Every file that was asked for; a dataset file is added to, the others are replaced."""
-    from sgv_demo.dataset_record import append
-    from sgv_demo.formats import FORMATS
-    from sgv_demo.review import NONE
+    from sgv_demo.dataset.record import append
+    from sgv_demo.formats.table import FORMATS
+    from sgv_demo.results.review import NONE
 
     for form in FORMATS:
         target = getattr(args, form.name)

@@ -7,9 +7,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from sgv_demo.asking import prepare_scene
-from sgv_demo.cli.output import loading, print_generation
+from sgv_demo.cli.terminal import loading, print_generation
 from sgv_demo.engines import Scene
-from sgv_demo.engines.registry import load_answerer
+from sgv_demo.engines.shelf import load_answerer
 from sgv_demo.errors import EngineError, SgvError
 from sgv_demo.events import Noted, Working
 from sgv_demo.settings import Settings

@@ -26,7 +26,7 @@ from sgv_demo.events import (
     Summarized,
     Working,
 )
-from sgv_demo.exports import clock, evidence_phrases
+from sgv_demo.formats.exports import clock, evidence_phrases
 from sgv_demo.types import Generation, Trace
 
 
@@ -156,7 +156,7 @@ class Terminal:
 
 def json_for(analysis: Analysis, *, captions: bool = True) -> dict[str, Any]:
     """The documented JSON; without captions for `keyframes`."""
-    from sgv_demo.record import to_record
+    from sgv_demo.results.record import to_record
 
     record = to_record(analysis)
     if not captions:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from sgv_demo.dataset import Dataset, Entry
+from sgv_demo.dataset.index import Dataset, Entry
 
 _MOST = 4
 

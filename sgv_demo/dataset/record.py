@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from sgv_demo import record as analysis_record
-from sgv_demo import review as reviews
-from sgv_demo.dataset import WHOLE, Entry, entry_from_record
+from sgv_demo.dataset.index import WHOLE, Entry, entry_from_record
 from sgv_demo.errors import DatasetError, StoreError
 from sgv_demo.events import Analysis
-from sgv_demo.review import NONE, Review
+from sgv_demo.results import record as analysis_record
+from sgv_demo.results import review as reviews
+from sgv_demo.results.review import NONE, Review
 from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, VideoInfo
 
 FIELD = "sgv_demo"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgv_demo import prompts
-from sgv_demo.engines import Scene
+from sgv_demo.engines import Scene, prompts
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Caption, Evidence, Generation, GenerationOptions, Keyframe, Picture, Turn
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sgv_demo.engines.compose import resized
 from sgv_demo.types import Picture
-from sgv_demo.video.compose import resized
 
 
 def thinned(pictures: Sequence[tuple[float, Picture]], most: int) -> list[tuple[float, Picture]]:

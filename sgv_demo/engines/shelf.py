@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.engines.catalog import (
+from sgv_demo.engines.choosing.choose import Facts, Pick, Plan, both_fit, choose
+from sgv_demo.engines.choosing.machine import cached_folder, gather
+from sgv_demo.engines.offers import (
     ANSWERER_MODEL,
     CAPTIONER_MODEL,
     MODELS,
@@ -21,8 +23,6 @@ from sgv_demo.engines.catalog import (
     SMOL_500M,
     Model,
 )
-from sgv_demo.engines.choosing import Facts, Pick, Plan, both_fit, choose
-from sgv_demo.engines.surroundings import cached_folder, gather
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
 
@@ -146,14 +146,14 @@ def load_captioner(settings: Settings, progress: Progress | None = None) -> Capt
     """
     name = captioner_name(settings)
     if name == "measured":
-        from sgv_demo.engines.measured import MeasuredCaptioner
+        from sgv_demo.engines.measured.engine import MeasuredCaptioner
 
         return MeasuredCaptioner()
     if name in ("smolvlm2", "remote"):
         return _general(name, "captioner", settings, progress)
 
     def load() -> Captioner:
-        from sgv_demo.engines import sharecaptioner
+        from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 
         return sharecaptioner.load(
             settings.captioner or _picked(settings, "captioner") or CAPTIONER_MODEL,
@@ -164,7 +164,7 @@ def load_captioner(settings: Settings, progress: Progress | None = None) -> Capt
 
     if not takes_turns(settings):
         return measured_load(load)
-    from sgv_demo.engines.swap import TurnCaptioner
+    from sgv_demo.engines.turns.one_gpu import TurnCaptioner
 
     return TurnCaptioner(_seat(load, SHARECAPTIONER, settings))
 
@@ -178,14 +178,14 @@ def load_answerer(settings: Settings, progress: Progress | None = None) -> Answe
     """
     name = answerer_name(settings)
     if name == "measured":
-        from sgv_demo.engines.measured import MeasuredAnswerer
+        from sgv_demo.engines.measured.engine import MeasuredAnswerer
 
         return MeasuredAnswerer()
     if name in ("smolvlm2", "remote"):
         return _general(name, "answerer", settings, progress)
 
     def load() -> Answerer:
-        from sgv_demo.engines import sharegpt4video
+        from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
 
         return sharegpt4video.load(
             settings.answerer or _picked(settings, "answerer") or ANSWERER_MODEL,
@@ -198,7 +198,7 @@ def load_answerer(settings: Settings, progress: Progress | None = None) -> Answe
 
     if not takes_turns(settings):
         return measured_load(load)
-    from sgv_demo.engines.swap import TurnAnswerer
+    from sgv_demo.engines.turns.one_gpu import TurnAnswerer
 
     return TurnAnswerer(_seat(load, SHAREGPT4VIDEO, settings))
 
@@ -212,7 +212,7 @@ def _general(name: str, role: str, settings: Settings, progress: Progress | None
 
 def _seat(load: Callable[[], Any], model: Model, settings: Settings) -> Any:
     """Where a model waits for its turn on the GPU."""
-    from sgv_demo.engines.swap import Seat
+    from sgv_demo.engines.turns.one_gpu import Seat
 
     return Seat(_turns(), lambda: measured_load(load), model.weights[precision(settings)])
 
@@ -235,7 +235,7 @@ def takes_turns(settings: Settings) -> bool:
 
 @lru_cache(maxsize=1)
 def _turns() -> Any:
-    from sgv_demo.engines.swap import Turns
+    from sgv_demo.engines.turns.one_gpu import Turns
 
     return Turns()
 
@@ -256,7 +256,7 @@ _SMALL: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
 
 
 def _small(model: str, settings: Settings, progress: Progress | None) -> Any:
-    from sgv_demo.engines import smolvlm
+    from sgv_demo.engines.smolvlm import engine as smolvlm
 
     model = model or SMOL_500M.hub_id
     key = (model, settings.dtype)
@@ -270,14 +270,14 @@ def _small(model: str, settings: Settings, progress: Progress | None) -> Any:
 
 
 def _remote(settings: Settings) -> Any:
-    from sgv_demo.engines import remote
+    from sgv_demo.engines.remote import engine as remote
 
     return remote.load(settings)
 
 
 def measured_load(load: Callable[[], T]) -> T:
     """Loads an engine and notes what it took, for `memory_taken`."""
-    from sgv_demo.engines import memory
+    from sgv_demo.engines.local import memory
 
     return memory.measured(load)
 
@@ -291,17 +291,17 @@ def describe_engines(settings: Settings) -> list[dict[str, Any]]:
         if roles := [role for role, engine in chosen.items() if engine == name]:
             row |= {"chosen": roles, "why": why(settings)}
         if name == "sharecaptioner":
-            from sgv_demo.engines import sharecaptioner
+            from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 
             row["model"] = settings.captioner or CAPTIONER_MODEL
             row["figures"] = sharecaptioner.figures(settings.captioner or None)
         elif name == "sharegpt4video":
-            from sgv_demo.engines import sharegpt4video
+            from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
 
             row["model"] = settings.answerer or ANSWERER_MODEL
             row["figures"] = sharegpt4video.figures(settings.answerer or None)
         elif name == "smolvlm2":
-            from sgv_demo.engines import smolvlm
+            from sgv_demo.engines.smolvlm import engine as smolvlm
 
             models = [model.hub_id for model in MODELS if model.engine == name]
             row["models"] = {model: smolvlm.figures(model) for model in models}
@@ -319,13 +319,13 @@ def save_quantized(settings: Settings, out: Path, progress: Progress | None = No
     if settings.quantization == "none":
         raise SettingsError("Nothing to save: --quantization none keeps the weights as they are; use nf4 or int8.")
     if settings.captioner:
-        from sgv_demo.engines.sharecaptioner import ShareCaptioner
+        from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 
         engine = load_captioner(replace(settings, engine="sharecaptioner"), progress)
         assert isinstance(engine, ShareCaptioner)
         engine.save_quantized(out)
     elif settings.answerer:
-        from sgv_demo.engines.sharegpt4video import ShareGPT4Video
+        from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video
 
         engine = load_answerer(replace(settings, engine="sharegpt4video"), progress)
         assert isinstance(engine, ShareGPT4Video)

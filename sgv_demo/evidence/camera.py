@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sgv_demo.evidence.flow import Step
 from sgv_demo.types import CameraMove
-from sgv_demo.video.motion import Step
 
 _NET = {"shift": 0.015, "zoom": 0.02, "roll": 0.035}
 """Least movement over a span that is one: picture widths, logarithm, radians."""

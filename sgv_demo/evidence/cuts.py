@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgv_demo.video.motion import Step
+from sgv_demo.evidence.flow import Step
 
 _SHOWN = 10.0
 """Grey levels of contrast that a picture needs for its sudden coming or going to be a cut."""

@@ -8,14 +8,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from sgv_demo.evidence.camera import moves
+from sgv_demo.evidence.cuts import find_cuts
+from sgv_demo.evidence.flow import Flow, Plate, Step
+from sgv_demo.evidence.look import is_blank, look
+from sgv_demo.evidence.moving import moving, regions
+from sgv_demo.evidence.text import TextReader, text_changes
+from sgv_demo.keyframes.similarity import HistogramEmbedder
 from sgv_demo.types import CameraMove, ColourChange, Evidence, Frame, Keyframe, Look
-from sgv_demo.video.camera import moves
-from sgv_demo.video.cuts import find_cuts
-from sgv_demo.video.look import is_blank, look
-from sgv_demo.video.motion import Flow, Plate, Step
-from sgv_demo.video.moving import moving, regions
-from sgv_demo.video.similarity import HistogramEmbedder
-from sgv_demo.video.text import TextReader, text_changes
 
 __all__ = ["GapMeter", "TextReader", "is_blank", "look"]
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sgv_demo.evidence.flow import Floats, Grey, Plate, Region, Step, cells
+from sgv_demo.evidence.look import place
 from sgv_demo.types import Moving
-from sgv_demo.video.look import place
-from sgv_demo.video.motion import Floats, Grey, Plate, Region, Step, cells
 
 Matrix: TypeAlias = Sequence[Sequence[float]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sgv_demo.errors import StoreError
-from sgv_demo.record import parse
+from sgv_demo.results.record import parse
 from sgv_demo.types import Caption
 
 MOST_CHARACTERS = 2_000_000

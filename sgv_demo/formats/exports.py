@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from sgv_demo.events import Analysis
-from sgv_demo.provenance import LEGEND, prompts, step_line, told
-from sgv_demo.record import to_record
+from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
+from sgv_demo.results.record import to_record
 from sgv_demo.types import Caption, Evidence, Moving
 
 

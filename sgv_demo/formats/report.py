@@ -13,15 +13,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from sgv_demo.compare import differences
 from sgv_demo.events import Analysis
-from sgv_demo.exports import clock, evidence_phrases
-from sgv_demo.provenance import LEGEND, prompts, step_line, told
-from sgv_demo.review import NONE, RATINGS, Review, Verdict, questions_about, tally
-from sgv_demo.thumbnails import Pictures
+from sgv_demo.formats.exports import clock, evidence_phrases
+from sgv_demo.formats.thumbnails import Pictures
+from sgv_demo.results.compare import differences
+from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
+from sgv_demo.results.review import NONE, RATINGS, Review, Verdict, questions_about, tally
 from sgv_demo.types import Caption, KeyframeMark
 
-_STYLE = Path(__file__).resolve().parents[1] / "assets" / "report.css"
+_STYLE = Path(__file__).resolve().parents[2] / "assets" / "report.css"
 _STRIP = 12
 """Most pictures shown for a caption of the whole range."""
 

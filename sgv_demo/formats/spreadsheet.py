@@ -6,9 +6,9 @@ import csv
 import io
 
 from sgv_demo.events import Analysis
-from sgv_demo.exports import evidence_phrases
-from sgv_demo.provenance import facts
-from sgv_demo.review import NONE, Review, questions_about
+from sgv_demo.formats.exports import evidence_phrases
+from sgv_demo.results.provenance import facts
+from sgv_demo.results.review import NONE, Review, questions_about
 from sgv_demo.types import Caption
 
 COLUMNS: tuple[str, ...] = (

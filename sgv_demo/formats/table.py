@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sgv_demo import dataset_record, exports
-from sgv_demo import review as reviews
+from sgv_demo.dataset import record as dataset_record
 from sgv_demo.events import Analysis
-from sgv_demo.record import to_record
-from sgv_demo.report import to_html
-from sgv_demo.review import NONE, Review
-from sgv_demo.spreadsheet import to_csv
-from sgv_demo.thumbnails import Pictures
+from sgv_demo.formats import exports
+from sgv_demo.formats.report import to_html
+from sgv_demo.formats.spreadsheet import to_csv
+from sgv_demo.formats.thumbnails import Pictures
+from sgv_demo.results import review as reviews
+from sgv_demo.results.record import to_record
+from sgv_demo.results.review import NONE, Review
 
 
 @dataclass(frozen=True, slots=True)

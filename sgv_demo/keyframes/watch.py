@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 
 from sgv_demo.errors import SettingsError, StoreError
 from sgv_demo.events import Event, Kept, Measured, Noted, Opened, Sampled, Working
+from sgv_demo.evidence.measure import GapMeter, is_blank, look
+from sgv_demo.evidence.text import text_reader
+from sgv_demo.keyframes.published import captioner_indices
+from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
+from sgv_demo.keyframes.similarity import Embedder, make_embedder
+from sgv_demo.results.store import Session
 from sgv_demo.settings import Settings
-from sgv_demo.store import Session
 from sgv_demo.types import Evidence, Frame, Keyframe, Sample, SamplingOptions, VideoInfo
-from sgv_demo.video.indices import captioner_indices
-from sgv_demo.video.keyframes import Decision, KeyframeSelector, limit
-from sgv_demo.video.measure import GapMeter, is_blank, look
 from sgv_demo.video.reader import VideoReader, open_video
-from sgv_demo.video.similarity import Embedder, make_embedder
-from sgv_demo.video.text import text_reader
 
 CHOOSING_LONG_SIDE = 480
 """Pixels: enough for similarity and motion while a maximum number of keyframes is being chosen."""

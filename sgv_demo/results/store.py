@@ -29,11 +29,11 @@ import numpy as np
 from PIL import Image
 
 from sgv_demo import __version__
-from sgv_demo import review as reviews
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis, Event
-from sgv_demo.record import event_from_line, event_to_line, from_record, to_record
-from sgv_demo.review import NONE, Review
+from sgv_demo.results import review as reviews
+from sgv_demo.results.record import event_from_line, event_to_line, from_record, to_record
+from sgv_demo.results.review import NONE, Review
 from sgv_demo.types import AnalysisOptions, EngineInfo, Picture
 
 log = logging.getLogger(__name__)

@@ -16,22 +16,23 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from sgv_demo import pipeline, steps, zerogpu
+from sgv_demo import pipeline, steps
 from sgv_demo.asking import MOST_FRAMES
-from sgv_demo.captions_in import parse_captions
 from sgv_demo.engines import Captioner, Scene
+from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis, Delta, Event, Failed, Summarized
-from sgv_demo.record import to_record
+from sgv_demo.formats.captions_in import parse_captions
+from sgv_demo.keyframes.watch import expected_samples
+from sgv_demo.results.record import to_record
 from sgv_demo.types import AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
-from sgv_demo.ui.controls import THRESHOLDS
+from sgv_demo.ui.ask.handlers import AskControls, answering
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import UNFORESEEN
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.talking import AskControls, answering
-from sgv_demo.ui.writing import recaption_events
+from sgv_demo.ui.summary.handlers import recaption_events
+from sgv_demo.ui.video.controls import THRESHOLDS
+from sgv_demo.ui.video.handlers import UNFORESEEN
 from sgv_demo.video.reader import open_video
-from sgv_demo.watch import expected_samples
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui.controls import THRESHOLDS, Controls
+from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
+from sgv_demo.ui.ask.layout import TEMPERATURE
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.enginepanel import EngineHandlers
-from sgv_demo.ui.handlers import Updates, VideoHandlers
-from sgv_demo.ui.ownserver import OwnServer
-from sgv_demo.ui.tabs.ask import TEMPERATURE
-from sgv_demo.ui.talking import AskControls, AskHandlers
+from sgv_demo.ui.engines.handlers import EngineHandlers
+from sgv_demo.ui.engines.ownserver import OwnServer
+from sgv_demo.ui.summary.handlers import WritingHandlers
+from sgv_demo.ui.video.controls import THRESHOLDS, Controls
+from sgv_demo.ui.video.handlers import Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
-from sgv_demo.ui.writing import WritingHandlers
 
 GPU = "gpu"
 """All events that run a model share one queue: there is one device."""

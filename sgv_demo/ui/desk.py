@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.engines.catalog import gigabytes
+from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError, SgvError
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.render import PictureUrl, file_url
+from sgv_demo.ui.captions.view import PictureUrl, file_url
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class Desk:
         server = VisitorsServer.of(name)
         if server is None:
             return None
-        from sgv_demo.engines.remote import load_for_visitor
+        from sgv_demo.engines.remote.engine import load_for_visitor
 
         return load_for_visitor(self.settings, *server)
 

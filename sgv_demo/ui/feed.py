@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from sgv_demo.events import Captioned, Event, Kept
-from sgv_demo.ui.render import PictureUrl, card, key_figure
+from sgv_demo.ui.captions.view import PictureUrl, card, key_figure
 from sgv_demo.ui.visit import Visit
 
 Patch: TypeAlias = dict[str, Any]

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from sgv_demo.engines.catalog import MODELS
-from sgv_demo.engines.measured import INFO as MEASURED
+from sgv_demo.engines.measured.engine import INFO as MEASURED
+from sgv_demo.engines.offers import MODELS
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.render import amount, esc, file_url, hint, length, limits
+from sgv_demo.ui.captions.view import amount, esc, file_url, hint, length, limits
 
 
 def status_line(engine: EngineInfo, settings: Settings) -> str:

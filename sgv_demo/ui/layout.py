@@ -8,13 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import api, masthead, ownserver, room_wiring, theme, words
+from sgv_demo.ui import api, theme
+from sgv_demo.ui import frame as masthead
+from sgv_demo.ui import language as words
+from sgv_demo.ui.ask import layout as ask
+from sgv_demo.ui.binder import Wiring
+from sgv_demo.ui.captions import layout as captions
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.enginepanel import TITLE, EngineHandlers
-from sgv_demo.ui.tabs import ask, captions, summary, video
+from sgv_demo.ui.engines import ownserver
+from sgv_demo.ui.engines.handlers import TITLE, EngineHandlers
+from sgv_demo.ui.inspect import wiring as room_wiring
+from sgv_demo.ui.language import say
+from sgv_demo.ui.summary import layout as summary
+from sgv_demo.ui.video import layout as video
 from sgv_demo.ui.visit import Talk, Visit
-from sgv_demo.ui.wiring import Wiring
-from sgv_demo.ui.words import say
 
 
 def build_app(desk: Desk) -> gr.Blocks:

@@ -13,16 +13,17 @@ from pathlib import Path
 
 from gradio import media
 
-from sgv_demo import zerogpu
-from sgv_demo.engines import Answerer, Captioner, registry
-from sgv_demo.engines.catalog import MODELS
-from sgv_demo.engines.panel import EngineRow, engine_rows, settings_for
-from sgv_demo.engines.surroundings import cached_folder
+from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines import shelf as registry
+from sgv_demo.engines.choosing.machine import cached_folder
+from sgv_demo.engines.offers import MODELS
+from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SettingsError, SgvError
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.types import EngineInfo
 from sgv_demo.ui.desk import Choice, Desk
+from sgv_demo.ui.engines.rows import EngineRow, engine_rows, settings_for
 from sgv_demo.ui.layout import build_app, launch_options
 from sgv_demo.ui.theme import ASSETS
 

@@ -102,7 +102,7 @@ def open_video(
     """
     check_file(path, settings)
     if isolated:
-        from sgv_demo.video.isolated import IsolatedReader
+        from sgv_demo.video.guard import IsolatedReader
 
         with IsolatedReader(path, settings, backend) as reader:
             yield reader
@@ -113,10 +113,10 @@ def open_video(
 def open_here(path: Path, settings: Settings, backend: Backend, beat: Callable[[], None] = lambda: None) -> VideoReader:
     """A reader in this very process, calling `beat` for every decoded picture; raises VideoError."""
     if backend == "decord":
-        from sgv_demo.video.decord_reader import DecordReader
+        from sgv_demo.video.decoding.decord import DecordReader
 
         return DecordReader(path, settings)
-    from sgv_demo.video.pyav_reader import PyavReader
+    from sgv_demo.video.decoding.pyav import PyavReader
 
     return PyavReader(path, settings, beat=beat)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ui.conftest import Visitor
+from tests.browser.conftest import Visitor
 
 _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 """axe-core 4.14.1 (MPL-2.0), for tests only."""

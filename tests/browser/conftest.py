@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.layout import build_app, launch_options
-from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
-from tests.shots import texture, write_shots
+from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
+from tests.support.shots import texture, write_shots
 
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

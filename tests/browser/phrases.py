@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from sgv_demo import review
-from sgv_demo.dataset import Trouble
-from sgv_demo.engines.panel import EngineRow, State
+from sgv_demo.dataset.index import Trouble
 from sgv_demo.events import Analysis, Delta
+from sgv_demo.evidence import look, moving
+from sgv_demo.results import review
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
     CAMERA_WORDS,
@@ -26,11 +26,19 @@ from sgv_demo.types import (
     TraceMark,
     Turn,
 )
-from sgv_demo.ui import chat, comparison, dataset_view, enginetable, judging, masthead, progress, render, room
-from sgv_demo.ui.timeline import timeline
+from sgv_demo.ui import frame as masthead
+from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.compare import view as comparison
+from sgv_demo.ui.dataset import view as dataset_view
+from sgv_demo.ui.engines import view as enginetable
+from sgv_demo.ui.engines.rows import EngineRow, State
+from sgv_demo.ui.inspect import handlers as room
+from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.video import progress
+from sgv_demo.ui.video.timeline import timeline
 from sgv_demo.ui.visit import Phase, Said, Shown, Talk, Visit
-from sgv_demo.video import look, moving
-from tests.unit.samples import EVIDENCE, analysis
+from tests.support.samples import EVIDENCE, analysis
 
 RUN = analysis(engine=EngineInfo("scripted", "Scripted", quantization="none"), notes=(), captions=analysis().captions)
 RUN_TURN = Turn("Run", "Fast")

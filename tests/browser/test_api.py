@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 
-from tests.ui.conftest import Server
-from tests.ui.running import ROOT
+from tests.browser.conftest import Server
+from tests.browser.running import ROOT
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.ui.conftest import Server, Visitor, arrive
+from tests.browser.conftest import Server, Visitor, arrive
 
 
 def test_question_before_a_video(visitor: Visitor) -> None:

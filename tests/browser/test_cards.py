@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.ui.axe import serious
-from tests.ui.conftest import Server, Visitor, arrive
+from tests.browser.axe import serious
+from tests.browser.conftest import Server, Visitor, arrive
 
 
 def test_judging_is_seen_without_a_mouse_over_it(visitor: Visitor, clip: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.ui.conftest import Visitor
+from tests.browser.conftest import Visitor
 
 
 def _seen(visitor: Visitor) -> list[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from sgv_demo.dataset_record import parse
-from tests.ui.axe import serious
-from tests.ui.conftest import Server, Visitor, arrive
+from sgv_demo.dataset.record import parse
+from tests.browser.axe import serious
+from tests.browser.conftest import Server, Visitor, arrive
 
 STORED = "JSON.parse(localStorage.getItem({!r}) ?? 'null')"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from sgv_demo.ui.words import table
-from tests.ui import phrases
-from tests.ui.conftest import Server, Visitor, arrive
+from sgv_demo.ui.language import table
+from tests.browser import phrases
+from tests.browser.conftest import Server, Visitor, arrive
 
 ZH = table("zh")
 TABS = ("1 Video", "2 Captions", "3 Summary", "4 Ask")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.conftest import Server
+from tests.browser.conftest import Server
 
 pytest.importorskip("mcp", reason="gradio[mcp] is not installed; the MCP test did NOT run.")
 

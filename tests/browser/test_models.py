@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.serve import choices
-from tests import tiny_captioner, tiny_llava
-from tests.scripted import Script
-from tests.ui.conftest import Server, Visitor, arrive, serve
+from tests.browser.conftest import Server, Visitor, arrive, serve
+from tests.support import tiny_captioner, tiny_llava
+from tests.support.scripted import Script
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.ui.axe import serious
-from tests.ui.conftest import Server, Visitor, arrive
+from tests.browser.axe import serious
+from tests.browser.conftest import Server, Visitor, arrive
 
 LONG_NAME = "holiday_in_the_mountains_with_everybody_" * 4 + "and_the_dog_at_the_lake_in_the_rain.mp4"
 ARABIC = "تتحرك الكاميرا ببطء إلى اليمين بينما تدخل كرة حمراء صغيرة من اليسار. "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.ui.conftest import Server, Visitor, arrive
+from tests.browser.conftest import Server, Visitor, arrive
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> **bold** '
 

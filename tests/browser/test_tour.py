@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.ui.conftest import Visitor, arrive
-from tests.ui.running import ROOT, free_port, running
+from tests.browser.conftest import Visitor, arrive
+from tests.browser.running import ROOT, free_port, running
 
 CLIP = ROOT / "assets" / "examples" / "city.mp4"
 RECORDS = 40_000

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.ui.conftest import OUTPUT, Visitor, arrive
-from tests.ui.running import ROOT, free_port, running
+from tests.browser.conftest import OUTPUT, Visitor, arrive
+from tests.browser.running import ROOT, free_port, running
 
 CLIP = ROOT / "assets" / "examples" / "city.mp4"
 

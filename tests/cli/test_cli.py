@@ -19,9 +19,9 @@ from sgv_demo.cli import main, parser
 from sgv_demo.cli.commands import COMMANDS
 from sgv_demo.cli.parser import OUTPUTS, build_parser
 from sgv_demo.errors import SettingsError
-from sgv_demo.formats import FORMATS
+from sgv_demo.formats.table import FORMATS
+from sgv_demo.keyframes.similarity import CLIP_MODEL, ClipEmbedder, HistogramEmbedder
 from sgv_demo.settings import Settings
-from sgv_demo.video.similarity import CLIP_MODEL, ClipEmbedder, HistogramEmbedder
 
 
 def sgv(*args: object) -> subprocess.CompletedProcess[str]:
@@ -162,7 +162,7 @@ def test_wrong_usage_is_exit_code_2(args: tuple[str, ...], capsys: pytest.Captur
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
-    from sgv_demo.cli.output import printable
+    from sgv_demo.cli.terminal import printable
 
     assert printable("a\x1b[31mred\x07\tb\n视频") == "a�[31mred�\tb\n视频"
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from sgv_demo import dataset, dataset_record
-from sgv_demo.dataset import Dataset
+from sgv_demo.dataset import index as dataset
+from sgv_demo.dataset import record as dataset_record
+from sgv_demo.dataset.index import Dataset
 from sgv_demo.errors import DatasetError
-from sgv_demo.review import NONE
+from sgv_demo.results.review import NONE
 from sgv_demo.types import Sample
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
 
 
 def _record(number: int, *texts: str, folder: Any = "pexels", **more: Any) -> dict[str, Any]:

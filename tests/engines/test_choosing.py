@@ -9,9 +9,11 @@ import time
 
 import pytest
 
-from sgv_demo.engines import catalog, choosing, surroundings
-from sgv_demo.engines.catalog import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL
-from sgv_demo.engines.choosing import MARGIN, Facts, choose, fits, needed
+from sgv_demo.engines import offers as catalog
+from sgv_demo.engines.choosing import choose as choosing
+from sgv_demo.engines.choosing import machine as surroundings
+from sgv_demo.engines.choosing.choose import MARGIN, Facts, choose, fits, needed
+from sgv_demo.engines.offers import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
 
@@ -143,7 +145,9 @@ def test_a_download_is_announced_in_a_space_and_never_made_elsewhere() -> None:
 
 
 def test_the_catalog_says_what_the_networks_say() -> None:
-    from sgv_demo.engines import sharecaptioner, sharegpt4video, smolvlm
+    from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+    from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
+    from sgv_demo.engines.smolvlm import engine as smolvlm
 
     figures = sharecaptioner.figures()
     for kind, size in SHARECAPTIONER.weights.items():
@@ -161,9 +165,9 @@ def test_the_catalog_says_what_the_networks_say() -> None:
 
 def test_deciding_loads_no_model_library() -> None:
     code = (
-        "import sys; from sgv_demo.engines import surroundings, choosing; from sgv_demo.settings import Settings;"
-        "surroundings.seems_nvidia = lambda: False;"
-        "choosing.choose(surroundings.gather(Settings()));"
+        "import sys; from sgv_demo.engines.choosing import choose, machine; from sgv_demo.settings import Settings;"
+        "machine.seems_nvidia = lambda: False;"
+        "choose.choose(machine.gather(Settings()));"
         "print([name for name in ('torch', 'transformers', 'gradio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -11,17 +11,22 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from sgv_demo.engines import hub, loading, registry, remote, smol_checkpoint, smolvlm, surroundings
+from sgv_demo.engines import shelf as registry
+from sgv_demo.engines.choosing import machine as surroundings
+from sgv_demo.engines.local import hub, loading
+from sgv_demo.engines.remote import engine as remote
+from sgv_demo.engines.smolvlm import checkpoint as smol_checkpoint
+from sgv_demo.engines.smolvlm import engine as smolvlm
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.events import Captioned, Failed, Finished
 from sgv_demo.pipeline import analyze
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.types import AnalysisOptions, SamplingOptions
-from tests import tiny_smolvlm
-from tests.fault_server import serving
-from tests.hub_server import Hub, serving_hub
-from tests.unit.video_files import write_clip
+from tests.support import tiny_smolvlm
+from tests.support.fault_server import serving
+from tests.support.hub_server import Hub, serving_hub
+from tests.support.video_files import write_clip
 
 NAME = "someone/tiny-smolvlm2"
 
@@ -144,7 +149,7 @@ def test_the_app_lives_on_with_another_engine(served) -> None:
 
 @pytest.mark.parametrize("fault", ["cut", "500", "401"])
 def test_a_server_gone_in_the_middle_loses_nothing_that_was_finished(fault: str, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("sgv_demo.engines.servers.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("sgv_demo.engines.remote.servers.FIRST_WAIT", 0.01)
     video = write_clip(tmp_path / "clip.mp4", count=100)
     options = AnalysisOptions(SamplingOptions(every=2, keep_all=True, measure=False))
     store = Store(tmp_path / "store", 100)

@@ -12,8 +12,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sgv_demo.engines import hub, loading
-from sgv_demo.engines.loading import check_shapes, checkpoint_shapes, memory_guard, quantization_config, resolve_model
+from sgv_demo.engines.local import hub, loading
+from sgv_demo.engines.local.loading import (
+    check_shapes,
+    checkpoint_shapes,
+    memory_guard,
+    quantization_config,
+    resolve_model,
+)
 from sgv_demo.errors import EngineError, OutOfMemoryError
 
 CPU = torch.device("cpu")

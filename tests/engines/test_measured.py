@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sgv_demo.engines import Answerer, Captioner, Scene
-from sgv_demo.engines.measured import MeasuredAnswerer, MeasuredCaptioner
+from sgv_demo.engines.measured.engine import MeasuredAnswerer, MeasuredCaptioner
 from sgv_demo.errors import EngineError
 from sgv_demo.types import (
     CameraMove,
@@ -23,8 +23,8 @@ from sgv_demo.types import (
     Moving,
     VideoInfo,
 )
-from tests.scripted import words
-from tests.unit.samples import EVIDENCE, LOOK
+from tests.support.samples import EVIDENCE, LOOK
+from tests.support.scripted import words
 
 PLAIN = GenerationOptions()
 CAPTIONER, ANSWERER = MeasuredCaptioner(), MeasuredAnswerer()

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from sgv_demo.engines import Scene, sharecaptioner, sharegpt4video
+from sgv_demo.engines import Scene
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
 from sgv_demo.types import Frame, GenerationOptions, Keyframe, VideoInfo
-from tests.tiny_captioner import write_checkpoint
-from tests.tiny_llava import make_checkpoint
-from tests.unit.test_remote import run
+from tests.engines.test_remote import run
+from tests.support.tiny_captioner import write_checkpoint
+from tests.support.tiny_llava import make_checkpoint
 
 OPTIONS = GenerationOptions(max_new_tokens=6)
 PICTURE = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)

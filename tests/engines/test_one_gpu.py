@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sgv_demo.engines import Answerer, Captioner, swap
-from sgv_demo.engines.swap import Seat, TurnAnswerer, TurnCaptioner, Turns
+from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines.turns import one_gpu as swap
+from sgv_demo.engines.turns.one_gpu import Seat, TurnAnswerer, TurnCaptioner, Turns
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe
-from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
-from tests.unit.test_remote import run, scene
+from tests.engines.test_remote import run, scene
+from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 
 OPTIONS = GenerationOptions()
 KEYFRAME = Keyframe(0, Frame(0.0, np.zeros((4, 4, 3), np.uint8)), None, 0.0)

@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown
+from sgv_demo.engines.sharegpt4video.prefix import Prefix, PrefixCache, Shown
 
 WIDTH = 8
 POSITION = 2 * 2 * WIDTH * 4

@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgv_demo.engines import Answerer, Captioner, Scene, addresses, remote, servers
-from sgv_demo.engines.servers import Access, Fleet
+from sgv_demo.engines import Answerer, Captioner, Scene
+from sgv_demo.engines.remote import addresses, servers
+from sgv_demo.engines.remote import engine as remote
+from sgv_demo.engines.remote.servers import Access, Fleet
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
-from tests.fault_server import Faults, serving
+from tests.support.fault_server import Faults, serving
 
 SHORT = GenerationOptions(max_new_tokens=12)
 KEY = "sk-very-secret"

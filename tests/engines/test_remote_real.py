@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sgv_demo.engines import Scene, remote
+from sgv_demo.engines import Scene
+from sgv_demo.engines.remote import engine as remote
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
-from tests import tiny_served
+from tests.support import tiny_served
 
 STARTUP = 120
 

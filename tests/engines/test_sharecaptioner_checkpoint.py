@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 import torch
 
-from sgv_demo.engines import sharecaptioner
-from sgv_demo.engines.loading import checkpoint_shapes
-from sgv_demo.engines.xcomposer2.checkpoint import (
+from sgv_demo.engines.local.loading import checkpoint_shapes
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharecaptioner.checkpoint import (
     expected_shapes,
     fingerprint,
     load_network,
     published_name,
     read_checked_config,
 )
-from sgv_demo.engines.xcomposer2.config import VISION, XComposer2Config, read_config
-from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
+from sgv_demo.engines.sharecaptioner.config import VISION, XComposer2Config, read_config
+from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError
-from tests.tiny_captioner import GOLDEN, Layout, tiny_config, write_checkpoint, write_weights
+from tests.support.tiny_captioner import GOLDEN, Layout, tiny_config, write_checkpoint, write_weights
 
 CPU = torch.device("cpu")
 PUBLISHED = GOLDEN / "checkpoint"

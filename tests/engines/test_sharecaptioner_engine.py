@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from sgv_demo import prompts
-from sgv_demo.engines import Captioner, sharecaptioner, streaming
-from sgv_demo.engines.sharecaptioner import ShareCaptioner
-from sgv_demo.engines.xcomposer2 import network as network_module
-from sgv_demo.engines.xcomposer2 import tiling
+from sgv_demo.engines import Captioner, prompts
+from sgv_demo.engines.local import streaming
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharecaptioner import network as network_module
+from sgv_demo.engines.sharecaptioner import tiling
+from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
-from tests.tiny_captioner import write_checkpoint
+from tests.support.tiny_captioner import write_checkpoint
 
 FEW = GenerationOptions(max_new_tokens=4)
 

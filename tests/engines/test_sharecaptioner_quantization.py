@@ -13,13 +13,13 @@ from bitsandbytes import functional as bnb
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 from torch import nn
 
-from sgv_demo.engines import figures as memory
-from sgv_demo.engines import sharecaptioner
-from sgv_demo.engines.sharecaptioner import ShareCaptioner
-from sgv_demo.engines.xcomposer2.checkpoint import quantized_parameter
+from sgv_demo.engines.local import figures as memory
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharecaptioner.checkpoint import quantized_parameter
+from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Frame, GenerationOptions, Keyframe, Trace
-from tests.tiny_captioner import tiny_config, write_checkpoint
+from tests.support.tiny_captioner import tiny_config, write_checkpoint
 
 KINDS = {"nf4": Linear4bit, "int8": Linear8bitLt}
 QUANTIZED = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer, _any_of
-from tests.tiny_captioner import GOLDEN
+from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer, _any_of
+from tests.support.tiny_captioner import GOLDEN
 
 END, START = 998, 999
 

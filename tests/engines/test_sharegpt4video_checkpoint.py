@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sgv_demo.engines import Scene
-from sgv_demo.engines.llava.config import read_setup
-from sgv_demo.engines.llava.figures import is_quantized
-from sgv_demo.engines.llava.network import picture_embeddings
-from sgv_demo.engines.sharegpt4video import ShareGPT4Video, figures, load
+from sgv_demo.engines.sharegpt4video.config import read_setup
+from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, figures, load
+from sgv_demo.engines.sharegpt4video.figures import is_quantized
+from sgv_demo.engines.sharegpt4video.network import picture_embeddings
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Frame, GenerationOptions, Trace, VideoInfo
-from tests.tiny_llava import MARKERS, Tiny, make_checkpoint
+from tests.support.tiny_llava import MARKERS, Tiny, make_checkpoint
 
 VIDEO = VideoInfo(Path("clip.mp4"), 4.0, 25.0, (64, 48), "h264")
 
@@ -293,7 +293,7 @@ def test_figures_of_the_published_shapes_stay_under_eight_gigabytes_in_nf4():
 
 
 def test_weights_that_do_not_fit_are_refused_before_loading(checkpoint, monkeypatch):
-    monkeypatch.setattr("sgv_demo.engines.loading.free_memory", lambda device: 1000)
+    monkeypatch.setattr("sgv_demo.engines.local.loading.free_memory", lambda device: 1000)
     with pytest.raises(OutOfMemoryError, match=r"checkpoint needs .* and 0 MB are free"):
         load_plain(checkpoint)
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from sgv_demo.engines import Answerer, Scene
-from sgv_demo.engines.llava import network as network_module
-from sgv_demo.engines.sharegpt4video import ShareGPT4Video, Vision, load
+from sgv_demo.engines.prompts import ANSWERER_PREFACE
+from sgv_demo.engines.sharegpt4video import network as network_module
+from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
 from sgv_demo.errors import EngineError, OutOfMemoryError
-from sgv_demo.prompts import ANSWERER_PREFACE
 from sgv_demo.types import Frame, GenerationOptions, Trace, Turn, VideoInfo
-from tests.tiny_llava import Tiny, make_checkpoint
+from tests.support.tiny_llava import Tiny, make_checkpoint
 
 VIDEO = VideoInfo(Path("clip.mp4"), 4.0, 25.0, (64, 48), "h264")
 PATCHES = 4  # positions of a whole view of the tiny tower
@@ -371,7 +371,7 @@ def test_running_out_of_memory_drops_what_is_kept_and_says_what_helps(error, eng
 
 def test_little_free_memory_drops_kept_prefixes_first(engine, monkeypatch):
     ask(engine, scene(seed=1))
-    monkeypatch.setattr("sgv_demo.engines.sharegpt4video.free_memory", lambda device: 0)
+    monkeypatch.setattr("sgv_demo.engines.sharegpt4video.engine.free_memory", lambda device: 0)
     ask(engine, scene(seed=2))
     monkeypatch.undo()
     passes = computed(engine)

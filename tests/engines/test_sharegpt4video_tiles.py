@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sgv_demo.engines.llava.tiles import choose_canvas, plan_tiles, tile_views, whole_view
+from sgv_demo.engines.sharegpt4video.tiles import choose_canvas, plan_tiles, tile_views, whole_view
 
 PINPOINTS = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 

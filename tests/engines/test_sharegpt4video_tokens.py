@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from sgv_demo.engines.llava.conversation import with_trusted_ids
-from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer
-from sgv_demo.prompts import IMAGE, Piece, answerer_prompt
+from sgv_demo.engines.prompts import IMAGE, Piece, answerer_prompt
+from sgv_demo.engines.sharegpt4video.conversation import with_trusted_ids
+from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
 from sgv_demo.types import Turn
-from tests.tiny_llava import MARKERS, Tiny, make_checkpoint
+from tests.support.tiny_llava import MARKERS, Tiny, make_checkpoint
 
 
 def tokenizer_of(folder: Path, tiny: Tiny) -> PromptTokenizer:

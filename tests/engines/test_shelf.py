@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from sgv_demo.engines import hub, loading, memory, panel, registry, surroundings
-from sgv_demo.engines.catalog import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL_500M
-from sgv_demo.engines.choosing import Facts
-from sgv_demo.engines.panel import Loaded, engine_rows, settings_for
-from sgv_demo.engines.swap import TurnAnswerer, TurnCaptioner
+from sgv_demo.engines import shelf as registry
+from sgv_demo.engines.choosing import machine as surroundings
+from sgv_demo.engines.choosing.choose import Facts
+from sgv_demo.engines.local import hub, loading, memory
+from sgv_demo.engines.offers import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL_500M
+from sgv_demo.engines.turns.one_gpu import TurnAnswerer, TurnCaptioner
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
-from tests import tiny_smolvlm
-from tests.fault_server import serving
+from sgv_demo.ui.engines import rows as panel
+from sgv_demo.ui.engines.rows import Loaded, engine_rows, settings_for
+from tests.support import tiny_smolvlm
+from tests.support.fault_server import serving
 
 PAIR = frozenset((CAPTIONER_MODEL, ANSWERER_MODEL, *SHAREGPT4VIDEO.also))
 
@@ -77,7 +80,7 @@ def test_both_roles_share_one_small_network(tiny) -> None:
 
 
 def test_an_unloaded_small_network_is_not_handed_out_again(tiny) -> None:
-    from sgv_demo.engines import smolvlm
+    from sgv_demo.engines.smolvlm import engine as smolvlm
 
     settings = Settings(engine="smolvlm2", captioner=str(tiny), answerer=str(tiny), dtype="float32")
     first = registry.load_captioner(settings)
@@ -120,7 +123,9 @@ def test_who_takes_turns(machine) -> None:
 
 
 def test_two_that_take_turns_are_wrapped(machine, monkeypatch, tiny) -> None:
-    from sgv_demo.engines import sharecaptioner, sharegpt4video, smolvlm
+    from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+    from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
+    from sgv_demo.engines.smolvlm import engine as smolvlm
 
     made = []
 

@@ -17,12 +17,12 @@ from transformers.models.smolvlm.processing_smolvlm import (
     get_image_prompt_string,
 )
 
-from sgv_demo import prompts
-from sgv_demo.engines import Answerer, Captioner, Scene, smolvlm
+from sgv_demo.engines import Answerer, Captioner, Scene, prompts
 from sgv_demo.engines.pictures import thinned
+from sgv_demo.engines.smolvlm import engine as smolvlm
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
-from tests import tiny_smolvlm
+from tests.support import tiny_smolvlm
 
 SHORT = GenerationOptions(max_new_tokens=12)
 

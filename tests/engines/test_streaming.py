@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from sgv_demo.engines import streaming
-from sgv_demo.engines.streaming import Controls, hold_back, stream_ids, stream_text
+from sgv_demo.engines.local import streaming
+from sgv_demo.engines.local.streaming import Controls, hold_back, stream_ids, stream_text
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from benchmarks.synthetic import (
     view,
     watermark,
 )
+from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.types import Evidence, Frame, Keyframe
-from sgv_demo.video.measure import GapMeter
 
 CAMERAS = {
     "static": Camera(),

@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks.camera import measure
 from benchmarks.synthetic import Camera, Clip, ball, becomes, block, draw_canvas, flicker, view, watermark
+from sgv_demo.evidence.flow import Region, Step
+from sgv_demo.evidence.look import is_blank, look, place
+from sgv_demo.evidence.measure import GapMeter, TextReader
+from sgv_demo.evidence.moving import moving
+from sgv_demo.evidence.text import believed, fitted, text_changes
 from sgv_demo.types import Frame, Keyframe, Look, Picture
-from sgv_demo.video.look import is_blank, look, place
-from sgv_demo.video.measure import GapMeter, TextReader
-from sgv_demo.video.motion import Region, Step
-from sgv_demo.video.moving import moving
-from sgv_demo.video.text import believed, fitted, text_changes
 
 
 def flat(*colour: int, size: tuple[int, int] = (320, 180)) -> Picture:

@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from sgv_demo.evidence.look import look
+from sgv_demo.evidence.measure import GapMeter, TextReader
 from sgv_demo.types import Evidence, Frame, Keyframe
-from sgv_demo.video.look import look
-from sgv_demo.video.measure import GapMeter, TextReader
 
 FOLDER = Path(__file__).parents[2] / "assets" / "examples"
 TRUTH: dict[str, dict[str, Any]] = json.loads((FOLDER / "truth.json").read_text())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sgv_demo.captions_in import MOST_CHARACTERS, parse_captions
 from sgv_demo.errors import StoreError
+from sgv_demo.formats.captions_in import MOST_CHARACTERS, parse_captions
 
 SUBTITLES = """\ufeff1\r
 00:00:01,500 --> 00:00:03,000\r

@@ -10,13 +10,13 @@ from itertools import pairwise
 
 import pytest
 
-from sgv_demo.captions_in import parse_captions
-from sgv_demo.exports import clock, cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
-from sgv_demo.formats import BY_NAME
-from sgv_demo.provenance import told
-from sgv_demo.review import NONE
+from sgv_demo.formats.captions_in import parse_captions
+from sgv_demo.formats.exports import clock, cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
+from sgv_demo.formats.table import BY_NAME
+from sgv_demo.results.provenance import told
+from sgv_demo.results.review import NONE
 from sgv_demo.types import AnalysisOptions, Caption, Evidence, Moving, SamplingOptions, TraceMark
-from tests.unit.samples import ENGINE, EVIDENCE, analysis
+from tests.support.samples import ENGINE, EVIDENCE, analysis
 
 PAIRS = analysis().captions[1:]
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sgv_demo import record, review
-from sgv_demo.formats import BY_NAME, FORMATS
-from sgv_demo.provenance import facts
-from sgv_demo.report import to_html
-from sgv_demo.review import NONE
-from sgv_demo.spreadsheet import COLUMNS, to_csv
-from sgv_demo.thumbnails import small, stored
+from sgv_demo.formats.report import to_html
+from sgv_demo.formats.spreadsheet import COLUMNS, to_csv
+from sgv_demo.formats.table import BY_NAME, FORMATS
+from sgv_demo.formats.thumbnails import small, stored
+from sgv_demo.results import record, review
+from sgv_demo.results.provenance import facts
+from sgv_demo.results.review import NONE
 from sgv_demo.types import Caption, KeyframeMark, TraceMark
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
 
 REVIEW = (
     NONE.rate(0, "accurate").rate(1, "made up").flag(1).remark(1, "<b>really</b>?")
@@ -174,9 +174,9 @@ def test_stored_pictures_are_read_small_and_only_from_the_result(tmp_path: Path)
 
 
 def test_the_command_line_writes_report_csv_and_record(tmp_path: Path) -> None:
-    from sgv_demo import dataset_record
     from sgv_demo.cli import main
-    from tests.unit.video_files import write_clip
+    from sgv_demo.dataset import record as dataset_record
+    from tests.support.video_files import write_clip
 
     clip = tmp_path / "clip.mp4"
     write_clip(clip)
@@ -196,9 +196,9 @@ def test_the_command_line_writes_report_csv_and_record(tmp_path: Path) -> None:
 
 
 def test_a_report_of_many_keyframes_stays_a_file_one_can_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sgv_demo import thumbnails
     from sgv_demo.cli import main
-    from tests.unit.video_files import write_clip
+    from sgv_demo.formats import thumbnails
+    from tests.support.video_files import write_clip
 
     monkeypatch.setattr(thumbnails, "FEW", 2)
     monkeypatch.setattr(thumbnails, "SIDE", 100)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sgv_demo.engines.xcomposer2 import tiling
-from sgv_demo.engines.xcomposer2.checkpoint import load_network, read_checked_config
-from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
-from sgv_demo.prompts import captioner_prompt
+from sgv_demo.engines import compose
+from sgv_demo.engines.prompts import captioner_prompt
+from sgv_demo.engines.sharecaptioner import tiling
+from sgv_demo.engines.sharecaptioner.checkpoint import load_network, read_checked_config
+from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.types import Picture
-from sgv_demo.video import compose
 
 GOLDEN = Path(__file__).parent / "sharecaptioner"
 RECORD: dict[str, Any] = json.loads((GOLDEN / "cases.json").read_text())

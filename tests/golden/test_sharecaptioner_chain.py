@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgv_demo.engines import sharecaptioner
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
 
 GOLDEN = Path(__file__).parent / "sharecaptioner"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from sgv_demo.engines.xcomposer2 import tiling
-from sgv_demo.video import compose
+from sgv_demo.engines import compose
+from sgv_demo.engines.sharecaptioner import tiling
 
 GOLDEN = Path(__file__).parent / "sharecaptioner"
 RECORD: dict[str, Any] = json.loads((GOLDEN / "e2e.json").read_text())

@@ -16,16 +16,16 @@ from PIL import Image
 from transformers import DynamicCache, PreTrainedTokenizerFast
 
 from sgv_demo.engines import Scene
-from sgv_demo.engines.llava.config import Setup, read_setup
-from sgv_demo.engines.llava.conversation import fit_prompt
-from sgv_demo.engines.llava.network import load_network, picture_embeddings, prefill, prompt_embeddings
-from sgv_demo.engines.llava.tiles import Tiling, normalized, plan_tiles, tile_views, whole_view
-from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer
-from sgv_demo.engines.sharegpt4video import ShareGPT4Video, Vision, load
-from sgv_demo.engines.streaming import StopFlag
-from sgv_demo.prompts import IMAGE, Piece, answerer_prompt
+from sgv_demo.engines.compose import grid, published_indices, shown_grid
+from sgv_demo.engines.local.streaming import StopFlag
+from sgv_demo.engines.prompts import IMAGE, Piece, answerer_prompt
+from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
+from sgv_demo.engines.sharegpt4video.conversation import fit_prompt
+from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
+from sgv_demo.engines.sharegpt4video.network import load_network, picture_embeddings, prefill, prompt_embeddings
+from sgv_demo.engines.sharegpt4video.tiles import Tiling, normalized, plan_tiles, tile_views, whole_view
+from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
 from sgv_demo.types import Frame, GenerationOptions, Picture, Turn, VideoInfo
-from sgv_demo.video.compose import grid, published_indices, shown_grid
 
 HERE = Path(__file__).parent / "sharegpt4video"
 CHECKPOINT = HERE / "tiny-sharegpt4video"

@@ -11,11 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from sgv_demo.engines import Scene, sharecaptioner, sharegpt4video
+from sgv_demo.engines import Scene
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
 from sgv_demo.types import Frame, GenerationOptions, Keyframe, VideoInfo
-from tests.scripted import words
-from tests.tiny_captioner import write_checkpoint
-from tests.tiny_llava import make_checkpoint
+from tests.support.scripted import words
+from tests.support.tiny_captioner import write_checkpoint
+from tests.support.tiny_llava import make_checkpoint
 
 pytestmark = [
     pytest.mark.gpu,

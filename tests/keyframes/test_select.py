@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sgv_demo.video.keyframes import Decision, KeyframeSelector, Limited, limit
+from sgv_demo.keyframes.select import Decision, KeyframeSelector, Limited, limit
 
 
 def alike(a: float, b: float) -> float:

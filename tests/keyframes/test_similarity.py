@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.synthetic import Camera, draw_canvas, view
 from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.keyframes.similarity import ClipEmbedder, make_embedder
 from sgv_demo.types import Frame
-from sgv_demo.video.similarity import ClipEmbedder, make_embedder
 
 SIZE = (320, 180)
 

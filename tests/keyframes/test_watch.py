@@ -14,12 +14,12 @@ import pytest
 
 from sgv_demo.errors import SettingsError, StoreError
 from sgv_demo.events import Event, Kept, Noted, Opened, Sampled
+from sgv_demo.keyframes.watch import Step, _mark, expected_samples, watch
+from sgv_demo.results.store import Session, Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Session, Store
 from sgv_demo.types import Frame, SamplingOptions
-from sgv_demo.watch import Step, _mark, expected_samples, watch
-from tests.shots import texture
-from tests.unit.video_files import damage, write_clip
+from tests.support.shots import texture
+from tests.support.video_files import damage, write_clip
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "ball.mp4"
 QUICK = SamplingOptions(measure=False)

@@ -18,7 +18,7 @@ from sgv_demo.events import (
     Working,
 )
 from sgv_demo.types import AnalysisOptions, Caption, Failure
-from tests.unit.samples import ENGINE, analysis
+from tests.support.samples import ENGINE, analysis
 
 
 def fold(*events: Event) -> Analysis:

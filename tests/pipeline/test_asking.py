@@ -11,16 +11,16 @@ import pytest
 
 from sgv_demo.asking import looked_at, prepare_scene
 from sgv_demo.engines import Scene
-from sgv_demo.engines.measured import MeasuredAnswerer
+from sgv_demo.engines.compose import published_indices
+from sgv_demo.engines.measured.engine import MeasuredAnswerer
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Analysis, Event
 from sgv_demo.pipeline import find_keyframes
 from sgv_demo.settings import Settings
 from sgv_demo.types import AnalysisOptions, SamplingOptions
-from sgv_demo.video.compose import published_indices
-from tests.scripted import Script, ScriptedAnswerer
-from tests.unit.samples import ENGINE
-from tests.unit.video_files import number_in, write_clip
+from tests.support.samples import ENGINE
+from tests.support.scripted import Script, ScriptedAnswerer
+from tests.support.video_files import number_in, write_clip
 
 
 def scene_of(events: Generator[Event, None, Scene]) -> Scene:

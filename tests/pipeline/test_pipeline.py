@@ -13,11 +13,11 @@ import pytest
 from sgv_demo.errors import SettingsError, VideoError
 from sgv_demo.events import Analysis, Captioned, Delta, Event, Failed, Finished, Kept, Measured, Opened, Sampled
 from sgv_demo.pipeline import analyze, find_keyframes
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.types import AnalysisOptions, SamplingOptions
-from tests.scripted import Script, ScriptedCaptioner
-from tests.unit.samples import ENGINE
+from tests.support.samples import ENGINE
+from tests.support.scripted import Script, ScriptedCaptioner
 
 PLAIN = AnalysisOptions(SamplingOptions(keep_all=True, read_text=False))
 

@@ -12,8 +12,8 @@ from sgv_demo.errors import SettingsError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
 from sgv_demo.steps import MOST_LEVELS, OVERHEAD_TOKENS, ask, attempt, drain, recaption, summarize
 from sgv_demo.types import Caption, Generation, GenerationOptions, Trace
-from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner, words
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
+from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner, words
 
 T = TypeVar("T")
 PLAIN = GenerationOptions()

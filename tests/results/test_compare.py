@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sgv_demo.compare import align, differences, likeness, parted, what_differs
+from sgv_demo.results.compare import align, differences, likeness, parted, what_differs
 from sgv_demo.types import AnalysisOptions, Caption, GenerationOptions, SamplingOptions
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
 
 
 def _captions(*spans: tuple[float, float]) -> list[Caption]:

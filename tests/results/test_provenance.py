@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sgv_demo import prompts as made
-from sgv_demo.dataset_record import ANNOTATED
-from sgv_demo.provenance import facts, prompts, step_line, told
+from sgv_demo.dataset.record import ANNOTATED
+from sgv_demo.engines import prompts as made
+from sgv_demo.results.provenance import facts, prompts, step_line, told
 from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, GenerationOptions, SamplingOptions, TraceMark
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
 
 TEXTS = [f"A long caption with its own words, {word}." for word in ("one", "two", "three", "four", "five")]
 

@@ -24,9 +24,9 @@ from sgv_demo.events import (
     Summarized,
     Working,
 )
-from sgv_demo.record import event_from_line, event_to_line, from_record, parse, to_record
+from sgv_demo.results.record import event_from_line, event_to_line, from_record, parse, to_record
 from sgv_demo.types import AnalysisOptions, Failure, SamplingOptions, VideoInfo
-from tests.unit.samples import EVIDENCE, analysis
+from tests.support.samples import EVIDENCE, analysis
 
 
 def test_an_analysis_survives_the_round_trip_but_for_its_path() -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from sgv_demo.review import NONE, RATINGS, Verdict, from_record, questions, questions_about, tally, to_record
+from sgv_demo.results.review import NONE, RATINGS, Verdict, from_record, questions, questions_about, tally, to_record
 from sgv_demo.types import Caption, Evidence, Look
-from tests.unit.samples import LOOK, analysis
+from tests.support.samples import LOOK, analysis
 
 
 def _pair(text: str, *camera: str, look: Look | None = None, **more: object) -> Caption:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sgv_demo.errors import SettingsError, StoreError
-from sgv_demo.review import NONE
+from sgv_demo.results.review import NONE
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
 
 KEY = "ab" * 20
 
@@ -104,7 +104,7 @@ def test_a_video_is_kept_once_and_copied_where_the_disk_can_not_link(
     def refuse(*_paths: Path) -> None:
         raise OSError("Another disk.")
 
-    monkeypatch.setattr("sgv_demo.store.os.link", refuse)
+    monkeypatch.setattr("sgv_demo.results.store.os.link", refuse)
     store.keep_video(KEY, tmp_path / "one.MP4")
     store.keep_video(KEY, tmp_path / "two.mp4")
     kept = store.video(KEY)
@@ -133,7 +133,7 @@ def test_deletion_really_deletes(store: Store, tmp_path: Path) -> None:
 def test_a_pruned_result_takes_its_link_along(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.remember(analysis(key=KEY))
     token = store.link(KEY)
-    monkeypatch.setattr("sgv_demo.store._IN_USE_SECONDS", -1.0)
+    monkeypatch.setattr("sgv_demo.results.store._IN_USE_SECONDS", -1.0)
     store.megabytes = 0
     assert store.prune() == 1
     assert list(store.links.iterdir()) == []

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgv_demo import store as store_module
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Captioned, Finished, Noted
-from sgv_demo.store import Store, content_hash, key_of
+from sgv_demo.results import store as store_module
+from sgv_demo.results.store import Store, content_hash, key_of
 from sgv_demo.types import AnalysisOptions, SamplingOptions
-from tests.unit.samples import ENGINE, analysis
+from tests.support.samples import ENGINE, analysis
 
 KEY = "a" * 40
 CAPTIONS = [Captioned(c) for c in analysis().captions]

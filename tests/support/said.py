@@ -30,14 +30,18 @@ SPOKEN_BY_NAME = ("problem", "say")
 """The same, arguments by name."""
 STAGES = ("progress", "tell")
 """What a loading engine calls: its first argument is shown."""
-RETURNED = {("zerogpu", "_rest"), ("engines.servers", "_reason"), ("engines.surroundings", "cuda_trouble")}
+RETURNED = {
+    ("engines.turns.zerogpu", "_rest"),
+    ("engines.remote.servers", "_reason"),
+    ("engines.choosing.machine", "cuda_trouble"),
+}
 """Functions whose sentences become a part of another one."""
 
 NEVER_SEEN = {
     "cli": "the command line has no language",
     "settings": "read when the program starts; the operator reads it in the terminal",
     "ui.api": "answers programs, which get English",
-    "engines.llava.saving": "`quantize`, a command of the command line",
+    "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
 }
 """Modules (with what is below them) whose messages no visitor of the page can get, and why."""
 NEVER_CALLED = {"save_quantized": "`quantize`, a command of the command line", "figures": "`engines --json`"}
@@ -91,7 +95,7 @@ class Module:
         if name == "append" and isinstance(call.func, ast.Attribute):
             place = ast.unparse(call.func.value) + (f" {function.name}" if function else "")
             return (0,) if "notes" in place or "_note" in place else ()
-        return SPOKEN.get(name, ()) if (self.name, name) != ("dataset", "Trouble") else ()
+        return SPOKEN.get(name, ()) if (self.name, name) != ("dataset.index", "Trouble") else ()
 
     def sentences(self, node: ast.expr | None, function: ast.FunctionDef | None) -> list[str]:
         """What an expression may be, `{}` for what is filled in; empty when that can't be seen."""
@@ -108,7 +112,7 @@ class Module:
             case ast.Call(func=ast.Name(id=name)) if name in self.functions and name != "_counted":
                 return list(self._returned(self.functions[name]))
             case ast.Call(func=ast.Name(id="reason_unopened")):
-                sniff = module("video.sniff")
+                sniff = module("video.decoding.sniff")
                 return list(sniff._returned(sniff.functions["reason_unopened"]))
         return []
 

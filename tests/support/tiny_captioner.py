@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig
 
-from sgv_demo.engines.xcomposer2.checkpoint import published_name
-from sgv_demo.engines.xcomposer2.config import ARCHITECTURE, XComposer2Config
-from sgv_demo.engines.xcomposer2.network import InternLMXComposer2ForCausalLM
+from sgv_demo.engines.sharecaptioner.checkpoint import published_name
+from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, XComposer2Config
+from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
 
-GOLDEN = Path(__file__).parent / "golden" / "sharecaptioner"
+GOLDEN = Path(__file__).parents[1] / "golden" / "sharecaptioner"
 VOCABULARY = 1000
 """Pieces of the golden's tokenizer."""
 

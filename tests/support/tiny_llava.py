@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from sgv_demo.engines.llava.config import read_setup
-from sgv_demo.engines.llava.network import expected_shapes
+from sgv_demo.engines.sharegpt4video.config import read_setup
+from sgv_demo.engines.sharegpt4video.network import expected_shapes
 
 MARKERS = ("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 SIDE = 28

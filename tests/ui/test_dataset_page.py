@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
-from sgv_demo.ui import dataset_view
-from sgv_demo.ui.dataset_handlers import DatasetHandlers
+from sgv_demo.ui.dataset import view as dataset_view
+from sgv_demo.ui.dataset.handlers import DatasetHandlers
 from sgv_demo.ui.desk import Choice, Desk
-from sgv_demo.ui.room import Room, RoomHandlers
-from sgv_demo.ui.words import MARK
-from tests.unit.samples import analysis
+from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
+from sgv_demo.ui.language import MARK
+from tests.support.samples import analysis
 
 
 @pytest.fixture

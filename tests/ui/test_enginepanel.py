@@ -11,25 +11,28 @@ from typing import Any
 
 import pytest
 
-from sgv_demo import zerogpu
-from sgv_demo.engines import panel, registry, surroundings
-from sgv_demo.engines.catalog import SMOL_256M, SMOL_500M
-from sgv_demo.engines.choosing import Facts
-from sgv_demo.engines.panel import EngineRow
+from sgv_demo.engines import shelf as registry
+from sgv_demo.engines.choosing import machine as surroundings
+from sgv_demo.engines.choosing.choose import Facts
+from sgv_demo.engines.offers import SMOL_256M, SMOL_500M
+from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import EngineError
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
-from sgv_demo.ui import enginetable, serve
+from sgv_demo.ui import serve
 from sgv_demo.ui.api import Endpoints
-from sgv_demo.ui.controls import Controls
+from sgv_demo.ui.ask.handlers import AskControls, answering
 from sgv_demo.ui.desk import Choice, Desk
-from sgv_demo.ui.enginepanel import EngineHandlers, rows
-from sgv_demo.ui.handlers import VideoHandlers
+from sgv_demo.ui.engines import rows as panel
+from sgv_demo.ui.engines import view as enginetable
+from sgv_demo.ui.engines.handlers import EngineHandlers, rows
+from sgv_demo.ui.engines.rows import EngineRow
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.talking import AskControls, answering
+from sgv_demo.ui.summary.handlers import WritingHandlers
+from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.handlers import VideoHandlers
 from sgv_demo.ui.visit import Visit
-from sgv_demo.ui.writing import WritingHandlers
-from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
+from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 
 SMALL = f"smolvlm2:{SMOL_500M.hub_id}"
 LAPTOP = Facts(ram_free=16_000_000_000, here=frozenset({SMOL_500M.hub_id}))

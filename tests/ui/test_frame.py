@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import unescape
 
-from sgv_demo.engines.catalog import MODELS
+from sgv_demo.engines.offers import MODELS
 from sgv_demo.settings import Settings
-from sgv_demo.ui import masthead
-from sgv_demo.ui.words import table
+from sgv_demo.ui import frame as masthead
+from sgv_demo.ui.language import table
 
 
 def test_about_names_every_model_with_its_licence_and_the_data() -> None:

@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from sgv_demo.captions_in import parse_captions, seconds
 from sgv_demo.errors import EngineError, StoreError
 from sgv_demo.events import Analysis
-from sgv_demo.exports import to_json, to_srt, to_vtt
+from sgv_demo.formats.captions_in import parse_captions, seconds
+from sgv_demo.formats.exports import to_json, to_srt, to_vtt
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
-from sgv_demo.ui.controls import Controls
+from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
 from sgv_demo.ui.desk import Choice, Desk
-from sgv_demo.ui.enginepanel import EngineHandlers
-from sgv_demo.ui.exporting import stem
-from sgv_demo.ui.handlers import Updates, VideoHandlers
+from sgv_demo.ui.engines.handlers import EngineHandlers
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.talking import AskControls, AskHandlers
+from sgv_demo.ui.summary.exporting import stem
+from sgv_demo.ui.summary.handlers import WritingHandlers
+from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.handlers import Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
-from sgv_demo.ui.writing import WritingHandlers
-from tests.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
+from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 
 ENGINE = "scripted"
 CONTROLS = Controls(engine=ENGINE, read_text=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from sgv_demo.types import Caption, Evidence, KeyframeMark, Look
-from sgv_demo.ui.lanes import lanes
-from tests.unit.samples import LOOK, analysis
+from sgv_demo.ui.video.lanes import lanes
+from tests.support.samples import LOOK, analysis
 
 
 def _at(html: str, lane: str) -> list[tuple[float, float, str]]:

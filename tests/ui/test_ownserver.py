@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from sgv_demo.engines import addresses
-from sgv_demo.engines.remote import load
+from sgv_demo.engines.remote import addresses
+from sgv_demo.engines.remote.engine import load
 from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
 from sgv_demo.ui.desk import Desk, VisitorsServer
-from sgv_demo.ui.ownserver import OwnServer
+from sgv_demo.ui.engines.ownserver import OwnServer
 from sgv_demo.ui.serve import choices
-from tests.fault_server import serving
+from tests.support.fault_server import serving
 
 
 def _desk(folder: Path, *, allowed: bool) -> Desk:

@@ -11,8 +11,8 @@ import pytest
 
 from sgv_demo.events import Analysis, Captioned, Event, Finished, Kept, Opened, Sampled
 from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, KeyframeMark, Sample, SamplingOptions, VideoInfo
-from sgv_demo.ui.pace import Pace, Spent, guessed_keyframes, timed
-from sgv_demo.ui.progress import fraction
+from sgv_demo.ui.video.pace import Pace, Spent, guessed_keyframes, timed
+from sgv_demo.ui.video.progress import fraction
 
 KIND = ("measured", "sliding", True)
 HOUR = VideoInfo(Path("hour.mp4"), 3600.0, 30.0, (640, 360), "h264", False)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sgv_demo.events import Analysis, Captioned, Delta, Failed, Finished, Kept, Measured, Opened, Sampled, Summarized
-from sgv_demo.exports import to_vtt
-from sgv_demo.review import Tally
+from sgv_demo.formats.exports import to_vtt
+from sgv_demo.results.review import Tally
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
     AnalysisOptions,
@@ -26,10 +26,14 @@ from sgv_demo.types import (
     Turn,
     VideoInfo,
 )
-from sgv_demo.ui import chat, feed, judging, masthead, render
-from sgv_demo.ui.controls import Controls
-from sgv_demo.ui.progress import buttons, captions_tab, fraction, progress
-from sgv_demo.ui.timeline import thin, timeline
+from sgv_demo.ui import feed
+from sgv_demo.ui import frame as masthead
+from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.progress import buttons, captions_tab, fraction, progress
+from sgv_demo.ui.video.timeline import thin, timeline
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Visit
 
 HOSTILE = '<img src=x onerror="alert(1)"></p><script>alert(2)</script>"\'&'

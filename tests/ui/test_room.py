@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from sgv_demo.dataset import Entry
-from sgv_demo.review import NONE
+from sgv_demo.dataset.index import Entry
+from sgv_demo.dataset.library import Library
+from sgv_demo.results.review import NONE
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Store
-from sgv_demo.ui import comparison, judging
+from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.desk import Choice, Desk
-from sgv_demo.ui.library import Library
-from sgv_demo.ui.room import Room, RoomHandlers, history_entry
+from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.inspect.handlers import Room, RoomHandlers, history_entry
 from sgv_demo.ui.visit import Visit
-from tests.unit.samples import analysis
+from tests.support.samples import analysis
 
 KEY = "ab" * 20
 OTHER = "cd" * 20

@@ -14,8 +14,9 @@ import pytest
 from sgv_demo import pipeline
 from sgv_demo.errors import StoreError, VideoError
 from sgv_demo.events import Analysis, Captioned, Event, Failed, Finished, Noted, Opened, Summarized
+from sgv_demo.keyframes.watch import Step
+from sgv_demo.results.store import Session, Store
 from sgv_demo.settings import Settings
-from sgv_demo.store import Session, Store
 from sgv_demo.types import (
     AnalysisOptions,
     Evidence,
@@ -27,9 +28,8 @@ from sgv_demo.types import (
     Trace,
     VideoInfo,
 )
-from sgv_demo.watch import Step
-from tests.scripted import Script, ScriptedCaptioner
-from tests.unit.samples import ENGINE
+from tests.support.samples import ENGINE
+from tests.support.scripted import Script, ScriptedCaptioner
 
 PUBLISHED = AnalysisOptions(SamplingOptions(published=True))
 IMAGE = np.zeros((4, 4, 3), np.uint8)

@@ -13,15 +13,15 @@ from itertools import product
 
 import pytest
 
-from sgv_demo.dataset import Trouble
-from sgv_demo.dataset_record import ANNOTATED
-from sgv_demo.engines.catalog import MODELS, OFFICIAL
-from sgv_demo.engines.choosing import Facts, choose
-from sgv_demo.engines.measured import INFO
-from sgv_demo.engines.registry import ABOUT
+from sgv_demo.dataset.index import Trouble
+from sgv_demo.dataset.record import ANNOTATED
+from sgv_demo.engines.choosing.choose import Facts, choose
+from sgv_demo.engines.measured.engine import INFO
+from sgv_demo.engines.offers import MODELS, OFFICIAL
+from sgv_demo.engines.shelf import ABOUT
+from sgv_demo.ui.language import LANGUAGES, table
 from sgv_demo.ui.theme import ASSETS
-from sgv_demo.ui.words import LANGUAGES, table
-from tests.unit.said import LETTER, module, modules, said
+from tests.support.said import LETTER, module, modules, said
 
 HOLE = re.compile(r"\{[#=]?\}")
 MEANT = {"{}": "((?:(?! · ).)+?)", "{#}": r"([\d.,:]+)", "{=}": "(.+?)"}

@@ -16,9 +16,9 @@ import pytest
 import sgv_demo
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
-from sgv_demo.video import isolated
+from sgv_demo.video import guard as isolated
 from sgv_demo.video.reader import open_video, probe
-from tests.unit.video_files import number_in, write_clip, write_picture
+from tests.support.video_files import number_in, write_clip, write_picture
 
 ROOT = str(Path(sgv_demo.__file__).resolve().parent.parent)
 
@@ -35,7 +35,7 @@ import sys
 sys.path.insert(0, {ROOT!r})
 import ctypes, os, signal, time
 from sgv_demo.video import worker
-from sgv_demo.video.pyav_reader import PyavReader
+from sgv_demo.video.decoding.pyav import PyavReader
 def broken(self, **_):
     {code}
     yield
@@ -171,7 +171,7 @@ def test_it_stays_light() -> None:
     code = f"""
 import sys
 sys.path.insert(0, {ROOT!r})
-import sgv_demo.video.worker, sgv_demo.video.pyav_reader
+import sgv_demo.video.worker, sgv_demo.video.decoding.pyav
 heavy = {{"torch", "gradio", "cv2", "transformers", "decord"}} & set(sys.modules)
 assert not heavy, heavy
 """
@@ -182,7 +182,7 @@ def test_the_app_itself_loads_no_video_library() -> None:
     code = f"""
 import sys
 sys.path.insert(0, {ROOT!r})
-import sgv_demo.video.reader, sgv_demo.video.isolated
+import sgv_demo.video.reader, sgv_demo.video.guard
 heavy = {{"av", "decord", "cv2"}} & set(sys.modules)
 assert not heavy, heavy
 """

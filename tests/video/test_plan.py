@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sgv_demo.video.plan import Plan, Strategy
-from sgv_demo.video.scan import Scan
+from sgv_demo.video.decoding.packets import Scan
+from sgv_demo.video.decoding.plan import Plan, Strategy
 
 
 def scripted(pts: list[int], keys: list[int]) -> Scan:

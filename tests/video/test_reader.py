@@ -16,11 +16,11 @@ from av.packet import Packet
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
-from sgv_demo.video import container
-from sgv_demo.video.plan import Strategy
-from sgv_demo.video.pyav_reader import PyavReader
+from sgv_demo.video.decoding import container
+from sgv_demo.video.decoding.plan import Strategy
+from sgv_demo.video.decoding.pyav import PyavReader
 from sgv_demo.video.reader import Backend, VideoReader, check_file, open_here
-from tests.unit.video_files import (
+from tests.support.video_files import (
     cut,
     damage,
     number_in,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sgv_demo.engines.catalog import (
+from sgv_demo.engines.offers import (
     OFFICIAL,
     SHARECAPTIONER,
     SHAREGPT4VIDEO,

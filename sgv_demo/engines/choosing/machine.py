@@ -19,8 +19,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import lru_cache
 from pathlib import Path
 
-from sgv_demo.engines.catalog import MODELS
-from sgv_demo.engines.choosing import Facts
+from sgv_demo.engines.choosing.choose import Facts
+from sgv_demo.engines.offers import MODELS
 from sgv_demo.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from tqdm.auto import tqdm
 
-from sgv_demo.engines.catalog import gigabytes
-from sgv_demo.engines.checksums import check_download
+from sgv_demo.engines.local.checksums import check_download
+from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError
 
 Progress: TypeAlias = "Callable[[str, float | None], None]"

@@ -22,12 +22,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers import BitsAndBytesConfig
 
-from sgv_demo.engines.catalog import gigabytes
-from sgv_demo.engines.hub import MODEL_FILES as MODEL_FILES
-from sgv_demo.engines.hub import Progress as Progress
-from sgv_demo.engines.hub import first_line
-from sgv_demo.engines.hub import model_label as model_label
-from sgv_demo.engines.hub import resolve_model as resolve_model
+from sgv_demo.engines.local.hub import MODEL_FILES as MODEL_FILES
+from sgv_demo.engines.local.hub import Progress as Progress
+from sgv_demo.engines.local.hub import first_line
+from sgv_demo.engines.local.hub import model_label as model_label
+from sgv_demo.engines.local.hub import resolve_model as resolve_model
+from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError, OutOfMemoryError
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]

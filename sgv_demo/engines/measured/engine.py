@@ -10,9 +10,10 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from sgv_demo.engines import Scene, prose
-from sgv_demo.engines.facts import answer_sentences
-from sgv_demo.engines.prose import clock, join, sentence
+from sgv_demo.engines import Scene
+from sgv_demo.engines.measured import prose
+from sgv_demo.engines.measured.facts import answer_sentences
+from sgv_demo.engines.measured.prose import clock, join, sentence
 from sgv_demo.errors import EngineError
 from sgv_demo.types import (
     Caption,

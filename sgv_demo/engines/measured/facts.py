@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from sgv_demo.engines import Scene, prose
-from sgv_demo.engines.prose import clock, join, sentence
+from sgv_demo.engines import Scene
+from sgv_demo.engines.measured import prose
+from sgv_demo.engines.measured.prose import clock, join, sentence
 from sgv_demo.types import Evidence, KeyframeMark
 
 _CAN = "This engine measures camera movement, cuts, light, colours, motion and text; it recognises nothing else."

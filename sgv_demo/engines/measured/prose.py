@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sgv_demo.exports import clock
+from sgv_demo.formats.exports import clock
 from sgv_demo.types import CameraMove, Evidence, Look, Moving
 
 SMALL_LIGHT = 0.03

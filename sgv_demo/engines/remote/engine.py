@@ -16,10 +16,10 @@ from typing import Any
 
 from PIL import Image
 
-from sgv_demo import prompts
+from sgv_demo.engines import prompts
 from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.pictures import scaled, thinned
-from sgv_demo.engines.servers import Access, Ending, Fleet, Request, call, listed_models
+from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, listed_models
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
 from sgv_demo.types import (

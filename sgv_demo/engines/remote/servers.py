@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from sgv_demo.engines.addresses import OutsideOnly, checked
-from sgv_demo.engines.streaming import TICK
+from sgv_demo.engines.local.streaming import TICK
+from sgv_demo.engines.remote.addresses import OutsideOnly, checked
 from sgv_demo.errors import EngineError, SettingsError
 
 log = logging.getLogger(__name__)

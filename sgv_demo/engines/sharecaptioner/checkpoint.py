@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from transformers import GenerationConfig
 
-from sgv_demo.engines.loading import (
+from sgv_demo.engines.local.loading import (
     Shapes,
     check_shapes,
     check_widths,
@@ -22,8 +22,8 @@ from sgv_demo.engines.loading import (
     read_json,
     weight_files,
 )
-from sgv_demo.engines.xcomposer2.config import XComposer2Config, read_config
-from sgv_demo.engines.xcomposer2.network import IGNORED, KEPT_WHOLE, KEY_MAPPING, InternLMXComposer2ForCausalLM
+from sgv_demo.engines.sharecaptioner.config import XComposer2Config, read_config
+from sgv_demo.engines.sharecaptioner.network import IGNORED, KEPT_WHOLE, KEY_MAPPING, InternLMXComposer2ForCausalLM
 from sgv_demo.errors import EngineError
 
 TOKENIZER_FILES = ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "clip_vision_config.json")

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import CLIPVisionConfig, PreTrainedConfig
 
-from sgv_demo.engines.loading import Shapes, read_json
+from sgv_demo.engines.local.loading import Shapes, read_json
 from sgv_demo.errors import EngineError
 
 ARCHITECTURE = "InternLMXComposer2ForCausalLM"

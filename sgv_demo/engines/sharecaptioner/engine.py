@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
-from sgv_demo import prompts
-from sgv_demo.engines import figures as memory
-from sgv_demo.engines.loading import (
+from sgv_demo.engines import compose, prompts
+from sgv_demo.engines.local import figures as memory
+from sgv_demo.engines.local.loading import (
     Progress,
     check_memory,
     empty_cache,
@@ -26,9 +26,9 @@ from sgv_demo.engines.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.streaming import Controls, stream_ids, stream_text
-from sgv_demo.engines.xcomposer2 import tiling
-from sgv_demo.engines.xcomposer2.checkpoint import (
+from sgv_demo.engines.local.streaming import Controls, stream_ids, stream_text
+from sgv_demo.engines.sharecaptioner import tiling
+from sgv_demo.engines.sharecaptioner.checkpoint import (
     TOKENIZER_FILES,
     empty_network,
     fingerprint,
@@ -38,9 +38,9 @@ from sgv_demo.engines.xcomposer2.checkpoint import (
     quantized_parameter,
     read_checked_config,
 )
-from sgv_demo.engines.xcomposer2.config import XComposer2Config
-from sgv_demo.engines.xcomposer2.network import InternLMXComposer2ForCausalLM
-from sgv_demo.engines.xcomposer2.tokenizer import Tokenizer
+from sgv_demo.engines.sharecaptioner.config import XComposer2Config
+from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
+from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
@@ -53,7 +53,6 @@ from sgv_demo.types import (
     Picture,
     Trace,
 )
-from sgv_demo.video import compose
 
 PAIR_BUDGET = 9
 """Tiles at most for the first frame and for pairs (`hd_num` of the published demo)."""

@@ -23,9 +23,9 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb, eager_attention_forward
 
-from sgv_demo.engines.xcomposer2.cache import share_prefix
-from sgv_demo.engines.xcomposer2.config import TILE, XComposer2Config
-from sgv_demo.engines.xcomposer2.tiling import CELLS
+from sgv_demo.engines.sharecaptioner.cache import share_prefix
+from sgv_demo.engines.sharecaptioner.config import TILE, XComposer2Config
+from sgv_demo.engines.sharecaptioner.tiling import CELLS
 
 CHUNK = 4096
 """Positions of a prompt computed at once: more than any picture takes, so that only long texts are cut."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sgv_demo.engines.xcomposer2.config import TILE
+from sgv_demo.engines.sharecaptioner.config import TILE
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Picture
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import sentencepiece
 
-from sgv_demo.engines.loading import read_json
-from sgv_demo.engines.streaming import hold_back
+from sgv_demo.engines.local.loading import read_json
+from sgv_demo.engines.local.streaming import hold_back
+from sgv_demo.engines.prompts import END_OF_TURN, START_OF_TURN
 from sgv_demo.errors import EngineError
-from sgv_demo.prompts import END_OF_TURN, START_OF_TURN
 
 OTHER_END_OF_TURN = "<|im_end|>"
 SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")

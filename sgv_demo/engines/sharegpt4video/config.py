@@ -15,9 +15,9 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig
 
-from sgv_demo.engines.llava.tiles import Preprocessing, Size
-from sgv_demo.engines.llava.tokens import PICTURE
-from sgv_demo.engines.loading import MODEL_FILES, Progress, read_json, resolve_model
+from sgv_demo.engines.local.loading import MODEL_FILES, Progress, read_json, resolve_model
+from sgv_demo.engines.sharegpt4video.tiles import Preprocessing, Size
+from sgv_demo.engines.sharegpt4video.tokens import PICTURE
 from sgv_demo.errors import EngineError
 
 TEXT_REQUIRED = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer
+from sgv_demo.engines.prompts import answerer_prompt
+from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
 from sgv_demo.errors import EngineError
-from sgv_demo.prompts import answerer_prompt
 from sgv_demo.types import Turn
 
 

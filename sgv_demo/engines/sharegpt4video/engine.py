@@ -19,26 +19,9 @@ import torch
 from transformers import DynamicCache, LlavaNextForConditionalGeneration, PreTrainedTokenizerFast
 
 from sgv_demo.engines import Scene
-from sgv_demo.engines.figures import weight_bytes
-from sgv_demo.engines.llava.config import Setup, read_setup
-from sgv_demo.engines.llava.conversation import Prompt, Window, fit_prompt, with_trusted_ids
-from sgv_demo.engines.llava.figures import PUBLISHED_PINPOINTS, bytes_per_position, is_quantized, published_network
-from sgv_demo.engines.llava.figures import figures as compute_figures
-from sgv_demo.engines.llava.network import (
-    PREFILL,
-    UNQUANTIZED,
-    load_network,
-    meta_network,
-    picture_embeddings,
-    prefill,
-    prompt_embeddings,
-    stop_ids,
-)
-from sgv_demo.engines.llava.prefix import Prefix, PrefixCache, Shown, digest
-from sgv_demo.engines.llava.saving import save_checkpoint
-from sgv_demo.engines.llava.tiles import normalized, plan_tiles, tile_views, whole_view
-from sgv_demo.engines.llava.tokens import PICTURE, PromptTokenizer, load_tokenizer
-from sgv_demo.engines.loading import (
+from sgv_demo.engines.compose import published_indices, shown_grid
+from sgv_demo.engines.local.figures import weight_bytes
+from sgv_demo.engines.local.loading import (
     Progress,
     check_memory,
     empty_cache,
@@ -50,11 +33,33 @@ from sgv_demo.engines.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.streaming import TICK, Controls, StopFlag, stream_ids, stream_text
+from sgv_demo.engines.local.streaming import TICK, Controls, StopFlag, stream_ids, stream_text
+from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
+from sgv_demo.engines.sharegpt4video.conversation import Prompt, Window, fit_prompt, with_trusted_ids
+from sgv_demo.engines.sharegpt4video.figures import (
+    PUBLISHED_PINPOINTS,
+    bytes_per_position,
+    is_quantized,
+    published_network,
+)
+from sgv_demo.engines.sharegpt4video.figures import figures as compute_figures
+from sgv_demo.engines.sharegpt4video.network import (
+    PREFILL,
+    UNQUANTIZED,
+    load_network,
+    meta_network,
+    picture_embeddings,
+    prefill,
+    prompt_embeddings,
+    stop_ids,
+)
+from sgv_demo.engines.sharegpt4video.prefix import Prefix, PrefixCache, Shown, digest
+from sgv_demo.engines.sharegpt4video.saving import save_checkpoint
+from sgv_demo.engines.sharegpt4video.tiles import normalized, plan_tiles, tile_views, whole_view
+from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer, load_tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Trace, Turn
-from sgv_demo.video.compose import published_indices, shown_grid
 
 __all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "figures", "load", "published_indices"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from transformers import CLIPVisionConfig, DynamicCache, LlamaConfig, LlavaNextConfig
 
-from sgv_demo.engines.figures import peak_bytes, weight_bytes
-from sgv_demo.engines.llava.network import meta_network, picture_embeddings, prefill
-from sgv_demo.engines.llava.tiles import Size, plan_tiles
-from sgv_demo.engines.streaming import StopFlag
+from sgv_demo.engines.local.figures import peak_bytes, weight_bytes
+from sgv_demo.engines.local.streaming import StopFlag
+from sgv_demo.engines.sharegpt4video.network import meta_network, picture_embeddings, prefill
+from sgv_demo.engines.sharegpt4video.tiles import Size, plan_tiles
 
 FRAMES = 16
 NEW_TOKENS = 1024

@@ -22,11 +22,11 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from sgv_demo.engines.llava.config import Setup
-from sgv_demo.engines.llava.tiles import Tiling
-from sgv_demo.engines.llava.tokens import PICTURE
-from sgv_demo.engines.loading import check_shapes, check_widths, checkpoint_shapes, mapped_tensors
-from sgv_demo.engines.streaming import StopFlag
+from sgv_demo.engines.local.loading import check_shapes, check_widths, checkpoint_shapes, mapped_tensors
+from sgv_demo.engines.local.streaming import StopFlag
+from sgv_demo.engines.sharegpt4video.config import Setup
+from sgv_demo.engines.sharegpt4video.tiles import Tiling
+from sgv_demo.engines.sharegpt4video.tokens import PICTURE
 from sgv_demo.errors import EngineError
 
 KEY_MAPPING = {

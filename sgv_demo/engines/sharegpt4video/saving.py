@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import LlavaNextForConditionalGeneration
 
-from sgv_demo.engines.llava.config import Setup
+from sgv_demo.engines.sharegpt4video.config import Setup
 from sgv_demo.errors import EngineError
 
 TOWER = "vision_tower"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from sgv_demo.engines.streaming import hold_back
+from sgv_demo.engines.local.streaming import hold_back
+from sgv_demo.engines.prompts import IMAGE, Piece
 from sgv_demo.errors import EngineError
-from sgv_demo.prompts import IMAGE, Piece
 
 PICTURE = -200
 """Stands for the picture among token ids; never an id of a vocabulary, so nothing typed or generated can equal it."""

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
-from sgv_demo.engines import catalog
-from sgv_demo.engines.loading import checkpoint_shapes, memory_guard
+from sgv_demo.engines import offers as catalog
+from sgv_demo.engines.local.loading import checkpoint_shapes, memory_guard
 from sgv_demo.errors import EngineError
 
 _TEXT_256M = (576, 1536, 30, 9, 3)

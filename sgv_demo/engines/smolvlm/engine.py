@@ -17,10 +17,11 @@ import torch
 from transformers import PreTrainedTokenizerFast, SmolVLMForConditionalGeneration
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
-from sgv_demo import prompts
-from sgv_demo.engines import catalog
+from sgv_demo.engines import offers as catalog
+from sgv_demo.engines import prompts
+from sgv_demo.engines.compose import resized
 from sgv_demo.engines.general import GeneralModel
-from sgv_demo.engines.loading import (
+from sgv_demo.engines.local.loading import (
     Progress,
     check_memory,
     checkpoint_shapes,
@@ -32,9 +33,9 @@ from sgv_demo.engines.loading import (
     resolve_dtype,
     resolve_model,
 )
+from sgv_demo.engines.local.streaming import TICK, Controls, hold_back, stream_ids, stream_text
 from sgv_demo.engines.pictures import thinned
-from sgv_demo.engines.smol_checkpoint import faster_on_cpu, figures, load_network
-from sgv_demo.engines.streaming import TICK, Controls, hold_back, stream_ids, stream_text
+from sgv_demo.engines.smolvlm.checkpoint import faster_on_cpu, figures, load_network
 from sgv_demo.errors import EngineError
 from sgv_demo.types import (
     EngineInfo,
@@ -44,7 +45,6 @@ from sgv_demo.types import (
     Trace,
     Turn,
 )
-from sgv_demo.video.compose import resized
 
 __all__ = ["SmolVLM", "figures", "load"]
 

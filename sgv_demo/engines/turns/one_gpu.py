@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.engines.relay import RelayAnswerer, RelayCaptioner
-from sgv_demo.engines.surroundings import ram_free
+from sgv_demo.engines.choosing.machine import ram_free
+from sgv_demo.engines.turns.relay import RelayAnswerer, RelayCaptioner
 from sgv_demo.types import EngineInfo, Generation
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.engines.relay import RelayAnswerer, RelayCaptioner
+from sgv_demo.engines.turns.relay import RelayAnswerer, RelayCaptioner
 from sgv_demo.errors import EngineError, OutOfMemoryError, SgvError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Generation, Trace

@@ -11,17 +11,19 @@ from typing import Any, TypeAlias
 import gradio as gr
 from PIL import Image
 
-from sgv_demo import asking, steps, zerogpu
+from sgv_demo import asking, steps
 from sgv_demo.engines import Scene
+from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis, Working
-from sgv_demo.exports import clock
+from sgv_demo.formats.exports import clock
 from sgv_demo.types import EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
-from sgv_demo.ui import chat, feed
+from sgv_demo.ui import feed
+from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.captions.view import file_url
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import UNFORESEEN, Changed, Updates
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.render import file_url
+from sgv_demo.ui.video.handlers import UNFORESEEN, Changed, Updates
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Token, Visit
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import chat
+from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.language import say
 from sgv_demo.ui.visit import Talk
-from sgv_demo.ui.words import say
 
 SUGGESTED = ("What happens in this video?", "When does the camera move?", "Are there any cuts?", "What can be read?")
 TEMPERATURE = 0.2

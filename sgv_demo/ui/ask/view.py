@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sgv_demo.exports import clock
+from sgv_demo.formats.exports import clock
 from sgv_demo.types import TraceMark, VideoInfo
-from sgv_demo.ui.render import CARET, PictureUrl, esc, linked, saw, span
+from sgv_demo.ui.captions.view import CARET, PictureUrl, esc, linked, saw, span
 from sgv_demo.ui.visit import Said, Shown, Talk
 
 _MISSING = {

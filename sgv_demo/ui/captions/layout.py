@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import render
+from sgv_demo.ui.captions import view as render
 
 _FIND = (
     '<div id="find"><label><span class="sr">Find in captions</span>'

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sgv_demo.events import Analysis, Delta
-from sgv_demo.exports import clock, cues, evidence_phrases
+from sgv_demo.formats.exports import clock, cues, evidence_phrases
 from sgv_demo.settings import Settings
 from sgv_demo.types import Caption, Evidence, KeyframeMark, TraceMark, VideoInfo
 

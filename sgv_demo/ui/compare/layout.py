@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import comparison
-from sgv_demo.ui.words import say
+from sgv_demo.ui.compare import view as comparison
+from sgv_demo.ui.language import say
 
 
 def build() -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgv_demo.compare import Piece, Row, align, differences, likeness, parted, what_differs
 from sgv_demo.events import Analysis
-from sgv_demo.review import Review
+from sgv_demo.results.compare import Piece, Row, align, differences, likeness, parted, what_differs
+from sgv_demo.results.review import Review
 from sgv_demo.types import Caption, KeyframeMark
-from sgv_demo.ui.render import PictureUrl, esc, hint, span
+from sgv_demo.ui.captions.view import PictureUrl, esc, hint, span
 
 _MOST_ROWS = 2000
 _BETWEEN = "\n\n"

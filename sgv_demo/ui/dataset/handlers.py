@@ -12,15 +12,16 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.dataset import Dataset, Entry
-from sgv_demo.dataset_record import from_entry
+from sgv_demo.dataset.index import Dataset, Entry
+from sgv_demo.dataset.library import Library
+from sgv_demo.dataset.record import from_entry
 from sgv_demo.errors import DatasetError, SgvError
-from sgv_demo.ui import dataset_view, render
+from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.dataset import view as dataset_view
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import Updates
-from sgv_demo.ui.library import Library
-from sgv_demo.ui.room import Room, RoomHandlers
-from sgv_demo.ui.words import say
+from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
+from sgv_demo.ui.language import say
+from sgv_demo.ui.video.handlers import Updates
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import dataset_view
-from sgv_demo.ui.words import say
+from sgv_demo.ui.dataset import view as dataset_view
+from sgv_demo.ui.language import say
 
 
 def build(offered: str) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgv_demo.dataset import Dataset, Entry
-from sgv_demo.dataset_record import from_entry
-from sgv_demo.review import NONE
-from sgv_demo.ui.render import esc, hint, linked, span
+from sgv_demo.dataset.index import Dataset, Entry
+from sgv_demo.dataset.record import from_entry
+from sgv_demo.results.review import NONE
+from sgv_demo.ui.captions.view import esc, hint, linked, span
 
 PAGE = 20
 """Records in one list."""

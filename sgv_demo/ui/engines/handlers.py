@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from sgv_demo.engines import Answerer, Captioner, registry
-from sgv_demo.engines.panel import EngineRow, Loaded, engine_rows, state_of
+from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines import shelf as registry
 from sgv_demo.errors import SgvError
-from sgv_demo.ui import enginetable, masthead
+from sgv_demo.ui import frame as masthead
 from sgv_demo.ui.desk import Choice, Desk, VisitorsServer
-from sgv_demo.ui.handlers import UNFORESEEN, Updates
+from sgv_demo.ui.engines import view as enginetable
+from sgv_demo.ui.engines.rows import EngineRow, Loaded, engine_rows, state_of
 from sgv_demo.ui.pump import batches
+from sgv_demo.ui.video.handlers import UNFORESEEN, Updates
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 
 from sgv_demo.errors import SgvError
-from sgv_demo.ui import render
+from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk, VisitorsServer
-from sgv_demo.ui.handlers import Updates
-from sgv_demo.ui.words import say
+from sgv_demo.ui.language import say
+from sgv_demo.ui.video.handlers import Updates
 
 
 def build() -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sgv_demo.engines import memory
-from sgv_demo.engines.catalog import MODELS, SMOL_500M, Model, gigabytes
-from sgv_demo.engines.choosing import MARGIN, Facts, needed
-from sgv_demo.engines.registry import ABOUT, answerer_name, captioner_name, plan, precision
-from sgv_demo.engines.surroundings import gather
+from sgv_demo.engines.choosing.choose import MARGIN, Facts, needed
+from sgv_demo.engines.choosing.machine import gather
+from sgv_demo.engines.local import memory
+from sgv_demo.engines.offers import MODELS, SMOL_500M, Model, gigabytes
+from sgv_demo.engines.shelf import ABOUT, answerer_name, captioner_name, plan, precision
 from sgv_demo.settings import Settings
 
 State = Literal["ready", "downloading", "loading", "failed", "available", "to download", "too large", "not set up"]

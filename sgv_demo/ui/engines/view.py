@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sgv_demo.engines.catalog import gigabytes
-from sgv_demo.engines.panel import EngineRow
-from sgv_demo.ui.render import esc, trouble
+from sgv_demo.engines.offers import gigabytes
+from sgv_demo.ui.captions.view import esc, trouble
+from sgv_demo.ui.engines.rows import EngineRow
 
 _WORDS = {
     "available": "Not loaded",

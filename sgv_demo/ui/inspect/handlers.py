@@ -16,17 +16,21 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo import review as reviews
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Analysis, Captioned, Event, Kept
-from sgv_demo.exports import clock
-from sgv_demo.review import NONE, Review
-from sgv_demo.ui import comparison, exporting, feed, judging, render
-from sgv_demo.ui.controls import THRESHOLDS
+from sgv_demo.formats.exports import clock
+from sgv_demo.results import review as reviews
+from sgv_demo.results.review import NONE, Review
+from sgv_demo.ui import feed
+from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import Updates
-from sgv_demo.ui.progress import captions_tab
-from sgv_demo.ui.timeline import timeline
+from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.summary import exporting
+from sgv_demo.ui.video.controls import THRESHOLDS
+from sgv_demo.ui.video.handlers import Updates
+from sgv_demo.ui.video.progress import captions_tab
+from sgv_demo.ui.video.timeline import timeline
 from sgv_demo.ui.visit import Visit
 
 log = logging.getLogger(__name__)

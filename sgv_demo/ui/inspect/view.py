@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sgv_demo.events import Analysis
-from sgv_demo.review import RATINGS, Rating, Review, Tally, questions_about, tally
-from sgv_demo.ui.render import esc, file_url
+from sgv_demo.results.review import RATINGS, Rating, Review, Tally, questions_about, tally
+from sgv_demo.ui.captions.view import esc, file_url
 
 
 def bar(report: Path | None, *, mine: bool, links: bool, rows: Sequence[Tally]) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui.dataset_handlers import DatasetHandlers
+from sgv_demo.ui.compare import layout as compare
+from sgv_demo.ui.dataset import layout as dataset
+from sgv_demo.ui.dataset.handlers import DatasetHandlers
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import Updates
-from sgv_demo.ui.room import Room, RoomHandlers
-from sgv_demo.ui.tabs import compare, dataset
+from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
+from sgv_demo.ui.video.handlers import Updates
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 

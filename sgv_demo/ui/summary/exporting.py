@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from sgv_demo.events import Analysis
-from sgv_demo.formats import FORMATS
-from sgv_demo.review import NONE, Review
-from sgv_demo.thumbnails import stored
+from sgv_demo.formats.table import FORMATS
+from sgv_demo.formats.thumbnails import stored
+from sgv_demo.results.review import NONE, Review
 
 _PICTURES = 400
 """Most pictures in a report: a visitor waits for it."""

@@ -6,15 +6,16 @@ import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from sgv_demo import steps, zerogpu
-from sgv_demo.captions_in import MOST_CHARACTERS, parse_captions
+from sgv_demo import steps
+from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
+from sgv_demo.formats.captions_in import MOST_CHARACTERS, parse_captions
 from sgv_demo.types import EngineInfo, GenerationOptions
-from sgv_demo.ui import render
+from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.handlers import UNFORESEEN, Updates
 from sgv_demo.ui.pump import batches
+from sgv_demo.ui.video.handlers import UNFORESEEN, Updates
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import render
-from sgv_demo.ui.words import say
+from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.language import say
 
 _CAPTIONS = "0:00 A man unrolls a mat on a lawn.\n0:04 The camera pans right; he kneels."
 

@@ -11,20 +11,24 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
-from sgv_demo import pipeline, zerogpu
+from sgv_demo import pipeline
+from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Analysis, Event, Sampled
+from sgv_demo.keyframes.watch import expected_samples
 from sgv_demo.types import VideoInfo
-from sgv_demo.ui import chat, exporting, feed, render
-from sgv_demo.ui.controls import Controls
+from sgv_demo.ui import feed
+from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk
-from sgv_demo.ui.pace import Kind, Pace, Spent, guessed_keyframes, timed
-from sgv_demo.ui.progress import buttons, captions_tab, looking, progress
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.timeline import timeline
+from sgv_demo.ui.summary import exporting
+from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.pace import Kind, Pace, Spent, guessed_keyframes, timed
+from sgv_demo.ui.video.progress import buttons, captions_tab, looking, progress
+from sgv_demo.ui.video.timeline import timeline
 from sgv_demo.ui.visit import Talk, Token, Visit
 from sgv_demo.video.reader import open_video
-from sgv_demo.watch import expected_samples
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sgv_demo.events import Analysis
-from sgv_demo.exports import clock
-from sgv_demo.ui.render import esc, span
+from sgv_demo.formats.exports import clock
+from sgv_demo.ui.captions.view import esc, span
 
 _MOST_SPANS = 600
 """Most spans drawn in one lane: there are no more pixels."""

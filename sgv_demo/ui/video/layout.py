@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui import render
-from sgv_demo.ui.controls import Controls
-from sgv_demo.ui.words import say
+from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.language import say
+from sgv_demo.ui.video.controls import Controls
 
 _DEFAULTS = Controls()
 

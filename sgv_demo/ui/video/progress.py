@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sgv_demo.events import Analysis
-from sgv_demo.exports import clock
-from sgv_demo.ui.render import esc, length, trouble
+from sgv_demo.formats.exports import clock
+from sgv_demo.ui.captions.view import esc, length, trouble
 from sgv_demo.ui.visit import Visit
 
 

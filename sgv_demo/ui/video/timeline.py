@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sgv_demo.events import Analysis
-from sgv_demo.exports import clock
+from sgv_demo.formats.exports import clock
 from sgv_demo.types import Sample, VideoInfo
-from sgv_demo.ui.lanes import lanes
-from sgv_demo.ui.render import esc
+from sgv_demo.ui.captions.view import esc
+from sgv_demo.ui.video.lanes import lanes
 
 _POINTS = 600
 """Most points drawn: more than the plot has pixels would only cost."""

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
-from sgv_demo.video.sniff import reason_unopened, refuse_documents
+from sgv_demo.video.decoding.sniff import reason_unopened, refuse_documents
 
 _VIDEO_FORMATS: Final = (
     "mov,matroska,webm,avi,mpegts,mpeg,asf,flv,live_flv,ogg,gif,apng,webp_anim,h264,hevc,vvc,mpegvideo,m4v,h263,mjpeg,"

@@ -17,7 +17,7 @@ from decord import DECORDError, VideoReader, cpu
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, VideoInfo
-from sgv_demo.video.picture import fitted, to_rgb
+from sgv_demo.video.decoding.picture import fitted, to_rgb
 
 _NEAR_ENOUGH = 0.0006
 

@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from sgv_demo.video.container import packets
+from sgv_demo.video.decoding.container import packets
 
 Ticks = NDArray[np.int64]
 

@@ -11,7 +11,7 @@ from av.packet import Packet
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
-from sgv_demo.video.container import choose_stream, open_container, packets
+from sgv_demo.video.decoding.container import choose_stream, open_container, packets
 
 
 def _silent() -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from sgv_demo.video.scan import Scan
+from sgv_demo.video.decoding.packets import Scan
 
 Strategy = Literal["auto", "in order", "seek"]
 

@@ -12,10 +12,10 @@ import numpy as np
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import VideoInfo
-from sgv_demo.video.container import NOTHING_DECODABLE, check_pixels, packets
-from sgv_demo.video.passes import Clock, Pass
-from sgv_demo.video.picture import displayed_size
-from sgv_demo.video.scan import Scan, scan
+from sgv_demo.video.decoding.container import NOTHING_DECODABLE, check_pixels, packets
+from sgv_demo.video.decoding.packets import Scan, scan
+from sgv_demo.video.decoding.passes import Clock, Pass
+from sgv_demo.video.decoding.picture import displayed_size
 
 _FIRST_PICTURE_SECONDS = 3.0
 _FASTEST = 1000

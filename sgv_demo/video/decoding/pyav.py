@@ -15,12 +15,12 @@ from av.video.reformatter import VideoReformatter
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame
-from sgv_demo.video.facts import find_facts
-from sgv_demo.video.passes import Pass
-from sgv_demo.video.picture import fitted, to_rgb
-from sgv_demo.video.plan import Plan, Strategy
-from sgv_demo.video.scan import closest
-from sgv_demo.video.walk import Walk
+from sgv_demo.video.decoding.packets import closest
+from sgv_demo.video.decoding.passes import Pass
+from sgv_demo.video.decoding.picture import fitted, to_rgb
+from sgv_demo.video.decoding.plan import Plan, Strategy
+from sgv_demo.video.decoding.probe import find_facts
+from sgv_demo.video.decoding.seeking import Walk
 
 Timed: TypeAlias = tuple[float, VideoFrame]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from av import VideoFrame
 
-from sgv_demo.video.container import packets
-from sgv_demo.video.passes import Pass
-from sgv_demo.video.plan import Plan
+from sgv_demo.video.decoding.container import packets
+from sgv_demo.video.decoding.passes import Pass
+from sgv_demo.video.decoding.plan import Plan
 
 
 class Walk:

@@ -1,0 +1,1 @@
+"""What every model on this machine needs: files, a device, memory, decoding."""

@@ -1,0 +1,1 @@
+"""The offline engine: writes from measurements."""

@@ -1,0 +1,1 @@
+"""ShareGPT4Video-8B: LLaVA-NeXT on Llama 3."""

@@ -1,0 +1,1 @@
+"""SmolVLM2: a small general model for a CPU."""
