@@ -1,10 +1,13 @@
-# make demo · make test · make bench · each sets itself up from nothing; PYTHON=python3.12 overrides the interpreter.
+# make demo · make test · make bench · make lock · make newest: each sets itself up from nothing; PYTHON=python3.12
+# overrides the interpreter.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit ui bench clean
+.PHONY: demo test lint types unit ui bench lock newest clean
+
+INSTALL = "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c requirements-lock.txt
 
 demo: $(VENV)/.app
 	"$(BIN)/python" app.py
@@ -28,18 +31,28 @@ ui: $(VENV)/.dev
 bench: $(VENV)/.dev
 	"$(BIN)/python" -m benchmarks
 
+# Every package's newest version that the pins of requirements.txt allow, for Python 3.11 to 3.13 on any system.
+lock: $(VENV)/.dev
+	"$(BIN)/uv" pip compile requirements.txt requirements-dev.txt --universal --python-version 3.11 --upgrade \
+	    --no-emit-package torch --no-header --no-annotate --quiet --output-file requirements-lock.txt
+	$(MAKE) test
+
+# Tomorrow's packages: the newest that requirements-bounds.txt allows, in an environment of their own.
+newest:
+	PYTHON="$(PYTHON)" .ci/newest
+
 clean:
-	rm -rf "$(VENV)" test-output .pytest_cache .ruff_cache
+	rm -rf "$(VENV)" .venv-newest test-output .pytest_cache .ruff_cache
 
 $(VENV)/.python:
 	"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed; give one with PYTHON=")'
 	"$(PYTHON)" -m venv "$(VENV)"
 	touch "$@"
 
-$(VENV)/.app: requirements.txt | $(VENV)/.python
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/.app: requirements.txt requirements-lock.txt | $(VENV)/.python
+	$(INSTALL) -r requirements.txt
 	touch "$@"
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.app
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) -r requirements.txt -r requirements-dev.txt
 	touch "$@"
