@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEMS = {
@@ -26,12 +26,12 @@ def read(name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line]
 
 
-def pins(name: str, python: str = "3.12") -> dict[str, str]:
+def pins(name: str, python: str = "3.12") -> dict[NormalizedName, str]:
     """Package → its one version, on some Python."""
     return versions(read(name), python)
 
 
-def versions(found: list[Requirement], python: str) -> dict[str, str]:
+def versions(found: list[Requirement], python: str) -> dict[NormalizedName, str]:
     here = {"python_version": python, "python_full_version": f"{python}.0"}
     # What is only needed on another system counts too: all but the markers of Python's version.
     wanted = [r for r in found if not r.marker or "python" not in str(r.marker) or r.marker.evaluate(here)]
@@ -61,12 +61,13 @@ def test_the_lock_leaves_torch_to_the_machine() -> None:
 
 def test_opencv_and_its_headless_twin_are_equal() -> None:
     pinned = pins("requirements.txt")
-    assert pinned["opencv-python"] == pinned["opencv-python-headless"]
+    assert len({v for name, v in pinned.items() if name.startswith("opencv-")}) == 1
 
 
 def test_a_space_runs_the_pinned_gradio() -> None:
     front = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
-    assert f"sdk_version: {pins('requirements.txt')['gradio']}" in front.splitlines()
+    gradio = pins("requirements.txt")[canonicalize_name("gradio")]
+    assert f"sdk_version: {gradio}" in front.splitlines()
 
 
 def resolve(*arguments: str) -> subprocess.CompletedProcess[str]:
