@@ -18,9 +18,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0; 1 after a user's error (one `error:` line on stderr); 130 when interrupted. Wrong usage exits with 2.
     """
-    args = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
+        if words[:1] == ["evaluate"]:
+            from sgv_demo.evaluation.commands import app
+
+            app(words[1:], result_action="return_value")
+            return 0
+        args = build_parser().parse_args(words)
         check_outputs(args)
         COMMANDS[args.command](args)
     except SgvError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sgv_demo.engines.compose import GRID_LONG_SIDE
 from sgv_demo.types import Turn
 
 START_OF_TURN = "[UNUSED_TOKEN_146]"
@@ -61,6 +62,19 @@ ANSWERER_PREFACE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What stands around a first question, where it is put in another way than on the page."""
+
+    system: str = ANSWERER_SYSTEM
+    preface: str = ANSWERER_PREFACE
+    """Between the picture's line and the question, blanks included."""
+    begun: str = ""
+    """How the answer begins; the model goes on from there."""
+    longest_side: int | None = GRID_LONG_SIDE
+    """Pixels: a longer grid is scaled down to it; None shows the grid as large as it comes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of a prompt."""
 
@@ -75,7 +89,9 @@ IMAGE = Piece("<image>", marker=True)
 """Where the picture goes."""
 
 
-def answerer_prompt(question: str, history: Sequence[Turn], picture: bool) -> list[Piece]:
+def answerer_prompt(
+    question: str, history: Sequence[Turn], picture: bool, wording: Wording | None = None
+) -> list[Piece]:
     """The Llama-3 conversation that ShareGPT4Video-8B was trained on, up to where its answer begins.
 
     Args:
@@ -83,17 +99,19 @@ def answerer_prompt(question: str, history: Sequence[Turn], picture: bool) -> li
         history: earlier turns, oldest first; `Turn.token_ids` are taken for the answer's tokens as they are.
         picture: whether there is one. It and the preface stand once, in the first user turn: the published demo
             repeats both at every turn, which shows the model a tile as a second picture and then crashes.
+        wording: what stands around the question; None is the page's.
     """
-    pieces = [_marker("<|begin_of_text|>"), *_header("system"), Piece("\n\n" + ANSWERER_SYSTEM), _marker("<|eot_id|>")]
+    wording = wording or Wording()
+    pieces = [_marker("<|begin_of_text|>"), *_header("system"), Piece("\n\n" + wording.system), _marker("<|eot_id|>")]
     for i, turn in enumerate((*history, Turn(question, ""))):
         pieces += _header("user")
         if picture and i == 0:
-            pieces += [Piece("\n\n"), IMAGE, Piece("\n" + ANSWERER_PREFACE + turn.question)]
+            pieces += [Piece("\n\n"), IMAGE, Piece("\n" + wording.preface + turn.question)]
         else:
             pieces.append(Piece("\n\n" + turn.question))
         pieces += [_marker("<|eot_id|>"), *_header("assistant")]
         if i == len(history):
-            pieces.append(Piece("\n\n"))
+            pieces.append(Piece("\n\n" + wording.begun))
         elif turn.token_ids:
             pieces += [Piece("\n\n"), Piece(turn.answer, ids=turn.token_ids), _marker("<|eot_id|>")]
         else:

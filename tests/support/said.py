@@ -41,6 +41,7 @@ NEVER_SEEN = {
     "cli": "the command line has no language",
     "settings": "read when the program starts; the operator reads it in the terminal",
     "ui.api": "answers programs, which get English",
+    "evaluation": "`evaluate`, a command of the command line",
     "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
 }
 """Modules (with what is below them) whose messages no visitor of the page can get, and why."""

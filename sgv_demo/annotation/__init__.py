@@ -1,0 +1,1 @@
+"""Station 8: a pool of videos."""

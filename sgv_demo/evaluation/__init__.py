@@ -1,0 +1,1 @@
+"""Station 8: the paper's three benchmarks, run and scored. `table` names them, one file each."""
