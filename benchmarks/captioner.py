@@ -34,11 +34,11 @@ class PublishedLora(PartialLora):
     def forward(self, x: Tensor, image: slice | None) -> Tensor:
         y = self.base(x)
         if image is None:
-            y[:, :1] += 0 * self.Plora_B(self.Plora_A(x[:, :1]))
+            y[:, :1] += 0 * self.Plora_B(self.Plora_A(x[:, :1]) * self.scaling)
             return y
         mask = torch.zeros(x.shape[:2], dtype=torch.bool)
         mask[:, image] = True
-        y[mask] += self.Plora_B(self.Plora_A(x[mask]))
+        y[mask] += self.Plora_B(self.Plora_A(x[mask]) * self.scaling)
         return y
 
 
@@ -69,7 +69,7 @@ class Published(InternLMXComposer2ForCausalLM):
         """Logits of every position, as published, whatever `logits_to_keep` asks for."""
         x = self.model.tok_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         hidden = self.model(x, past_key_values, self.image if inputs_embeds is not None else None, attention_mask)
-        return CausalLMOutputWithPast(logits=self.output(hidden).float(), past_key_values=past_key_values)
+        return CausalLMOutputWithPast(logits=self.output(hidden).float(), past_key_values=past_key_values)  # pyright: ignore
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def middling() -> XComposer2Config:
-    """Three sixteenths of the real width, 8 layers; vocabulary, rank and tower shrunk in proportion."""
+    """Three sixteenths of the real width, 8 layers; vocabulary, ranks and tower shrunk in proportion."""
     vision = CLIPVisionConfig(
         hidden_size=192,
         intermediate_size=768,
@@ -126,7 +126,7 @@ def middling() -> XComposer2Config:
         num_hidden_layers=8,
         num_attention_heads=8,
         num_key_value_heads=2,
-        plora_rank=48,
+        plora_rank={"wqkv": 8, "wo": 48, "w1": 48, "w2": 48, "w3": 48},
         vision_config=vision,
     )
 

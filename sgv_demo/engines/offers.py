@@ -40,8 +40,8 @@ SHARECAPTIONER = Model(
     label="ShareCaptioner-Video 7B",
     roles=("captioner",),
     licence="Apache-2.0 code; weights free for research, commercial use on request (InternLM-XComposer2)",
-    download=17_360_000_000,
-    weights={"nf4": 7_000_000_000, "int8": 10_390_000_000, "none": 17_360_000_000},
+    download=17_200_000_000,
+    weights={"nf4": 6_840_000_000, "int8": 10_220_000_000, "none": 17_190_000_000},
     working=910_000_000,
 )
 SHAREGPT4VIDEO = Model(

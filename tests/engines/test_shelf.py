@@ -164,7 +164,7 @@ def test_rows_say_what_a_person_wants_to_know(machine) -> None:
     assert len(rows) == 7
     big, small = rows[BIG], rows[SMALL]
     assert (big.state, big.download, big.can_load) == ("to download", SHARECAPTIONER.download, True)
-    assert big.detail == "17.4 GB to download"
+    assert big.detail == "17.2 GB to download"
     assert (small.state, small.download, small.chosen, small.can_load) == ("available", 0, True, True)
     assert (small.there, small.place) == (10**10, "memory")
     assert not rows["measured"].chosen
@@ -196,7 +196,7 @@ def test_what_does_not_fit_says_so(machine) -> None:
     machine(Facts(gpu="x", gpu_free=6_000_000_000))
     row = rows_by_key(Settings())[BIG]
     assert (row.state, row.can_load, row.place) == ("too large", False, "GPU")
-    assert row.detail == "needs 7.9 GB, 6.0 GB are free"
+    assert row.detail == "needs 7.8 GB, 6.0 GB are free"
 
 
 def test_zero_gpu_is_never_too_small(machine) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPVisionConfig
 
 from sgv_demo.engines.sharecaptioner.checkpoint import published_name
-from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, XComposer2Config
+from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, LINEARS, XComposer2Config
 from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "sharecaptioner"
@@ -23,8 +23,10 @@ VOCABULARY = 1000
 Layout = Literal["bin", "shards", "safetensors"]
 
 
-def tiny_config(*, width: int = 128, rank: int = 8, layers: int = 2, vocabulary: int = VOCABULARY) -> XComposer2Config:
-    """Every width a multiple of 64; `vocabulary` may be larger than the tokenizer's."""
+def tiny_config(
+    *, width: int = 128, rank: int | dict[str, int] = 8, layers: int = 2, vocabulary: int = VOCABULARY
+) -> XComposer2Config:
+    """Every width a multiple of 64; `vocabulary` may exceed the tokenizer's; `rank`: of all linears or of each."""
     vision = CLIPVisionConfig(
         hidden_size=64,
         intermediate_size=128,
@@ -41,7 +43,7 @@ def tiny_config(*, width: int = 128, rank: int = 8, layers: int = 2, vocabulary:
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        plora_rank=rank,
+        plora_rank=rank if isinstance(rank, dict) else dict.fromkeys(LINEARS, rank),
         vision_config=vision,
         architectures=[ARCHITECTURE],
     )

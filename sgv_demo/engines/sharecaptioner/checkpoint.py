@@ -26,7 +26,13 @@ from sgv_demo.engines.sharecaptioner.config import XComposer2Config, read_config
 from sgv_demo.engines.sharecaptioner.network import IGNORED, KEPT_WHOLE, KEY_MAPPING, InternLMXComposer2ForCausalLM
 from sgv_demo.errors import EngineError
 
-TOKENIZER_FILES = ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "clip_vision_config.json")
+COMPANIONS = (
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "clip_vision_config.json",
+)
 """What belongs to a checkpoint beside weights and config."""
 PROBES = 64
 PROBE_BYTES = 1 << 16
@@ -52,7 +58,7 @@ def empty_network(config: XComposer2Config) -> InternLMXComposer2ForCausalLM:
 def fingerprint(folder: Path) -> str:
     """Changes when the weights, the config or the tokenizer do; of large files it reads the size and a few places."""
     digest = hashlib.sha256()
-    for file in (*weight_files(folder), *(folder / name for name in ("config.json", *TOKENIZER_FILES))):
+    for file in (*weight_files(folder), *(folder / name for name in ("config.json", *COMPANIONS))):
         if not file.is_file():
             continue
         size = file.stat().st_size
@@ -139,6 +145,6 @@ def load_network(
     if device.type == "cpu":
         network.vit.float()
     network.generation_config = GenerationConfig(
-        bos_token_id=1, eos_token_id=config.eos, pad_token_id=config.eos, do_sample=False
+        bos_token_id=1, eos_token_id=config.ends, pad_token_id=config.ends[0], do_sample=False
     )
     return network.eval()

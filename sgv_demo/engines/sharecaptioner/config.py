@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,22 @@ from sgv_demo.engines.local.loading import Shapes, read_json
 from sgv_demo.errors import EngineError
 
 ARCHITECTURE = "InternLMXComposer2ForCausalLM"
+ARCHITECTURES = (ARCHITECTURE, "InternLM2ForCausalLM")
+"""Names under which InternLM-XComposer2-4KHD and what was tuned from it are published; the second is also plain
+InternLM2's, so the tensors decide."""
+PICTURE_TENSORS = re.compile(r"\.Plora_A\.|^plora_|^vit\.|^vision_proj\.")
+"""Names of tensors that no plain language model has."""
+LINEARS = {
+    "wqkv": "attention.wqkv",
+    "wo": "attention.wo",
+    "w1": "feed_forward.w1",
+    "w2": "feed_forward.w2",
+    "w3": "feed_forward.w3",
+}
+"""The linears with Partial LoRA: name → module within a layer."""
+CLASS_ALPHA = 16
+"""Alpha of a published Partial LoRA that was built without naming one; its rank is 8 then."""
+CLASS_RANK = 8
 VISION = "vit.vision_tower.vision_model."
 TILE = 336
 """Pixels: side of the tiles that a picture is cut into."""
@@ -48,13 +67,19 @@ class XComposer2Config(PreTrainedConfig):
     bias: bool = False
     """Whether `wqkv` and `wo` have one."""
     hidden_act: str = "silu"
-    eos: int = 2
-    """Ends an answer."""
-    plora_rank: int = 256
+    eos: list[int] | None = None
+    """Ids that end an answer (`ends`); default 2."""
+    plora_rank: dict[str, int] | None = None
+    """Linear (`LINEARS`) → rank of its Partial LoRA; default as published."""
+    plora_alpha: dict[str, float] | None = None
+    """Linear → alpha: its low-rank path counts alpha / rank times. Default as `published_alpha` says."""
     vision_config: dict | CLIPVisionConfig | None = None
     tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
+        self.eos = self.eos or [2]
+        self.plora_rank = self.plora_rank or {name: CLASS_RANK if name == "wqkv" else 256 for name in LINEARS}
+        self.plora_alpha = self.plora_alpha or published_alpha(self.plora_rank)
         if self.vision_config is None:
             self.vision_config = clip_l_336()
         elif isinstance(self.vision_config, dict):
@@ -71,6 +96,37 @@ class XComposer2Config(PreTrainedConfig):
     def head_dim(self) -> int:
         """Channels of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    def plora(self, linear: str) -> tuple[int, float]:
+        """Rank and scaling of a linear's low-rank path; `linear` is one of `LINEARS`."""
+        assert self.plora_rank is not None
+        assert self.plora_alpha is not None
+        return self.plora_rank[linear], self.plora_alpha[linear] / self.plora_rank[linear]
+
+    @property
+    def ends(self) -> list[int]:
+        """Ids that end an answer, one at least."""
+        assert self.eos
+        return self.eos
+
+    @property
+    def scaling_note(self) -> str:
+        """What a reader of an answer should know of a choice that no shape decides; mostly nothing."""
+        if all(self.plora(linear) == (CLASS_RANK, 1.0) for linear in LINEARS):
+            return f"All Partial LoRA has rank {CLASS_RANK} and was scaled by 1; plora_alpha in config.json sets it."
+        return ""
+
+
+def published_alpha(ranks: Mapping[str, int]) -> dict[str, float]:
+    """Alpha of each linear, which no published file holds: its rank, so that the low-rank path counts once.
+
+    Except a `wqkv` whose rank differs from `wo`'s: 4KHD leaves it at its class's defaults, rank 8 and alpha 16, as
+    LMDeploy's and MindIE's readers of InternLM-XComposer2-4KHD have it, too.
+    """
+    alphas = {name: float(rank) for name, rank in ranks.items()}
+    if ranks["wqkv"] != ranks["wo"]:
+        alphas["wqkv"] = float(CLASS_ALPHA)
+    return alphas
 
 
 def clip_l_336() -> CLIPVisionConfig:
@@ -97,34 +153,111 @@ def read_config(folder: Path, shapes: Shapes) -> XComposer2Config:
         EngineError: `config.json` is missing, of another architecture, incomplete or contradicts itself.
     """
     raw = read_json(folder / "config.json")
-    known = raw.get("architectures") or []
-    if ARCHITECTURE not in known:
-        named = ", ".join(map(str, known)) or "unnamed"
-        raise EngineError(f"{folder.name} is a checkpoint of another model ({named}), not ShareCaptioner-Video.")
+    _check_model(folder, raw.get("architectures"), shapes)
     sizes: dict[str, Any] = {name: raw.get(name) for name in SIZES}
     wrong = [name for name, size in sizes.items() if not isinstance(size, int) or size < 1]
     if wrong:
         raise EngineError(f"config.json in {folder.name} lacks a valid {', '.join(wrong)}; fetch it again.")
     _check_heads(folder, sizes)
     _check_rotary(folder, raw.get("rope_scaling"))
-    rank = shapes.get("model.layers.0.attention.wqkv.Plora_A.weight", (raw.get("plora_rank", 0),))[0]
-    if not rank:
-        raise EngineError(f"{folder.name} has no Partial LoRA weights (Plora_A); it is another model.")
+    ranks = _ranks(folder, shapes, sizes)
     return XComposer2Config(
         **sizes,
         rms_norm_eps=float(raw.get("rms_norm_eps", 1e-5)),
         rotary_base=float(raw.get("rope_theta", raw.get("rotary_base", 1e6))),
         bias=bool(raw.get("bias", False)),
         hidden_act=str(raw.get("hidden_act", "silu")),
-        eos=_first_int(raw.get("eos_token_id"), raw.get("eos"), 2),
-        plora_rank=rank,
+        eos=_ends(folder, raw),
+        plora_rank=ranks,
+        plora_alpha=_alphas(folder, raw.get("plora_alpha"), ranks),
         vision_config=_vision(folder, raw, shapes),
         architectures=[ARCHITECTURE],
     )
 
 
-def _first_int(*values: Any) -> int:
-    return next(value for value in values if isinstance(value, int))
+def _check_model(folder: Path, named: Any, shapes: Shapes) -> None:
+    """
+    Raises:
+        EngineError: the tensors, or all the names under `architectures`, are another model's.
+    """
+    names = named if isinstance(named, list) else []
+    if names and not set(names) & set(ARCHITECTURES):
+        known = ", ".join(map(str, names))
+        raise EngineError(f"{folder.name} is a checkpoint of another model ({known}), not ShareCaptioner-Video.")
+    if any(PICTURE_TENSORS.search(name) for name in shapes):
+        return
+    if any(name.endswith(f".{LINEARS['wqkv']}.weight") for name in shapes):
+        raise EngineError(
+            f"{folder.name} is InternLM2 without a vision tower or Partial LoRA; ShareCaptioner-Video is needed."
+        )
+    raise EngineError(f"{folder.name} is a checkpoint of another model, not ShareCaptioner-Video.")
+
+
+def _ranks(folder: Path, shapes: Shapes, sizes: Mapping[str, Any]) -> dict[str, int]:
+    """Each linear's rank, from its own `Plora_A` (rank, inputs) in every layer.
+
+    Raises:
+        EngineError: a linear has none, or layers disagree.
+    """
+    ranks: dict[str, int] = {}
+    for linear, module in LINEARS.items():
+        inputs = sizes["intermediate_size" if linear == "w2" else "hidden_size"]
+        found = {
+            name: shape
+            for layer in range(sizes["num_hidden_layers"])
+            if (shape := shapes.get(name := f"model.layers.{layer}.{module}.Plora_A.weight")) is not None
+        }
+        if not found:
+            raise EngineError(
+                f"{folder.name} has no Partial LoRA for {module} (model.layers.0.{module}.Plora_A.weight, "
+                f"[rank, {inputs}]); ShareCaptioner-Video is needed, whole."
+            )
+        usual = Counter(found.values()).most_common(1)[0][0]
+        odd = next((name for name, shape in found.items() if shape != usual), None)
+        if odd is not None:
+            raise EngineError(
+                f"{odd} is {list(found[odd])} where the other layers have {list(usual)}; fetch {folder.name} again."
+            )
+        if len(usual) != 2 or usual[1] != inputs or not usual[0]:
+            raise EngineError(f"{next(iter(found))} is {list(usual)} instead of [rank, {inputs}]; fetch it again.")
+        ranks[linear] = usual[0]
+    return ranks
+
+
+def _alphas(folder: Path, told: Any, ranks: Mapping[str, int]) -> dict[str, float]:
+    """Alpha per linear: what `plora_alpha` says, one number or one per name, and the published one for the rest.
+
+    Raises:
+        EngineError: it says something else.
+    """
+    given: dict[str, Any] = told if isinstance(told, dict) else dict.fromkeys(LINEARS, told)
+    given = {name: alpha for name, alpha in given.items() if alpha is not None}
+    if set(given) - set(LINEARS) or not all(map(_is_positive, given.values())):
+        raise EngineError(
+            f"plora_alpha in config.json of {folder.name} is {told!r}; it takes one number, or one for each of "
+            f"{', '.join(LINEARS)}."
+        )
+    return published_alpha(ranks) | {name: float(alpha) for name, alpha in given.items()}
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _ends(folder: Path, raw: Mapping[str, Any]) -> list[int]:
+    """Ids that end an answer: `generation_config.json`'s where it names any, as the published `generate` reads them.
+
+    Raises:
+        EngineError: what stands there are no ids.
+    """
+    file = folder / "generation_config.json"
+    generation = read_json(file) if file.is_file() else {}
+    told = (generation.get("eos_token_id"), raw.get("eos_token_id"), raw.get("eos"), 2)
+    found = next(value for value in told if value is not None)
+    ids = found if isinstance(found, list) else [found]
+    if not ids or not all(type(i) is int and i >= 0 for i in ids):
+        raise EngineError(f"eos_token_id of {folder.name} is {found!r}, which is no token id or list of them.")
+    return ids
 
 
 def _check_heads(folder: Path, sizes: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from sgv_demo.engines.local.loading import (
 from sgv_demo.engines.local.streaming import Controls, stream_ids, stream_text
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.checkpoint import (
-    TOKENIZER_FILES,
+    COMPANIONS,
     empty_network,
     fingerprint,
     is_quantized,
@@ -181,7 +181,7 @@ class ShareCaptioner:
             stream = stream_ids(work, beams=options.beams)
             token_ids = yield from stream_text(stream, self._tokenizer.response)
         cut_off = len(token_ids) >= new and token_ids[-1] not in self._stops(options.beams)
-        notes = [note.strip(), _decoding_note(options)]
+        notes = [note.strip(), network.config.scaling_note, _decoding_note(options)]
         if not self._tokenizer.response(token_ids):
             notes.append("The model ended its answer without a word.")
         if cut_off:
@@ -214,7 +214,7 @@ class ShareCaptioner:
 
         Beams are compared by their length, so an earlier end could change which one wins.
         """
-        return [self._loaded().config.eos, *(self._tokenizer.turn_ends if beams == 1 else ())]
+        return [*self._loaded().config.ends, *(self._tokenizer.turn_ends if beams == 1 else ())]
 
     def _work(
         self,
@@ -281,7 +281,7 @@ class ShareCaptioner:
         try:
             out.mkdir(parents=True, exist_ok=True)
             network.save_pretrained(out, save_original_format=False)
-            for name in TOKENIZER_FILES:
+            for name in COMPANIONS:
                 if (self._folder / name).is_file():
                     shutil.copyfile(self._folder / name, out / name)
         except OSError as error:
