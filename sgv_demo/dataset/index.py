@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from sgv_demo.clean import clean, clean_data, decode
 from sgv_demo.errors import DatasetError
 
 WHOLE = "-1"
@@ -27,6 +28,7 @@ LONGEST_LINE = 16_000_000
 """Bytes of one record at most; a longer line is skipped."""
 
 _QUERY = re.compile(r'"([^"]+)"|(\S+)')
+_DECODER = json.JSONDecoder()
 _ASCII = bytes(range(128))
 _LETTERS = frozenset(byte for byte in range(256) if byte > 127 or chr(byte).isalnum() or byte == ord("_"))
 """Bytes of words; all of a character beyond ASCII count."""
@@ -75,6 +77,8 @@ class Trouble:
     """Lines that are JSON but hold no captions."""
     too_long: int = 0
     """Lines over `LONGEST_LINE`."""
+    guessed: int = 0
+    """Lines not in UTF-8, read as Windows-1252."""
 
     @property
     def lines(self) -> int:
@@ -85,7 +89,11 @@ class Trouble:
         """For the user; empty when nothing was wrong."""
         parts = ((self.not_json, "no JSON"), (self.no_record, "without captions"), (self.too_long, "too long"))
         said = ", ".join(f"{count:,} {what}" for count, what in parts if count)
-        return f"{self.lines:,} line{'' if self.lines == 1 else 's'} left out ({said})." if said else ""
+        sentences = [f"{self.lines:,} line{'' if self.lines == 1 else 's'} left out ({said})."] if said else []
+        if self.guessed:
+            lines = "line is" if self.guessed == 1 else "lines are"
+            sentences.append(f"{self.guessed:,} {lines} not in UTF-8 and read as Windows-1252; check the accents.")
+        return " ".join(sentences)
 
 
 def entry_from_record(record: object) -> Entry | None:
@@ -98,13 +106,16 @@ def entry_from_record(record: object) -> Entry | None:
         if not isinstance(item, dict) or not isinstance(item.get("content"), str):
             continue
         index = item.get("idx")
-        name = str(index) if isinstance(index, (str, int)) else ""
+        name, text = _name(index), clean(item["content"])
         if name == WHOLE:
-            summary = item["content"]
+            # Two captions of the whole are both kept: nobody knows which was meant.
+            summary = f"{summary}\n\n{text}" if summary else text
         else:
-            captions.append((name, item["content"]))
+            captions.append((name, text))
     if not captions and not summary:
         return None
+    if all(name.isdecimal() for name, _ in captions):
+        captions.sort(key=lambda caption: int(caption[0]))  # times and keyframes are in this order
     known = {"video_id", "video_path", "zip_folder", "captions", "timestamp", "keyframe"}
     return Entry(
         video_id=_string(record.get("video_id")),
@@ -114,16 +125,25 @@ def entry_from_record(record: object) -> Entry | None:
         summary=summary,
         timestamp=_times(record.get("timestamp")),
         keyframe=_numbers(record.get("keyframe")),
-        extra={name: value for name, value in record.items() if name not in known},
+        extra={name: clean_data(value) for name, value in record.items() if name not in known},
     )
 
 
+def _name(index: object) -> str:
+    """An idx as published, "1" or "-1", also where a tool made a number of it."""
+    if isinstance(index, str) and re.fullmatch(r"\s*-?\d{1,9}(?:\.0+)?\s*", index):
+        index = float(index)
+    if isinstance(index, float) and index.is_integer():
+        index = int(index)
+    return str(index) if isinstance(index, (str, int)) and not isinstance(index, bool) else ""
+
+
 def _string(value: object) -> str:
-    return str(value) if isinstance(value, (str, int)) else ""
+    return clean(str(value)) if isinstance(value, (str, int)) else ""
 
 
 def _numbers(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(v) is int for v in value):
+    if not isinstance(value, list) or not all(type(v) is int and abs(v) < 1e9 for v in value):
         return ()
     return tuple(value)
 
@@ -174,6 +194,9 @@ class Dataset:
             self.trouble = self._index(path.stat().st_size, progress)
         except OSError as error:
             raise DatasetError(f"“{path.name}” can't be read ({error.strerror}); choose another file.") from error
+        if not self._starts and _is_utf16(path):
+            self.close()
+            raise DatasetError(f"“{path.name}” is in UTF-16; save it as UTF-8.")
         if not self._starts:
             self.close()
             raise DatasetError(
@@ -193,28 +216,40 @@ class Dataset:
             if line is None:
                 bad["too_long"] += 1
             elif line.strip():
-                problem = self._add(start, line)
-                bad[problem] += 1 if problem else 0
+                bad.update(self._add(start, line))
         self._words.flush()
         if progress:
             progress(1.0)
-        return Trouble(bad["not_json"], bad["no_record"], bad["too_long"])
+        return Trouble(bad["not_json"], bad["no_record"], bad["too_long"], bad["guessed"])
 
-    def _add(self, start: int, line: bytes) -> str:
+    def _add(self, start: int, line: bytes) -> Iterator[str]:
+        """Indexes the records of a line (tools that add to a file without a last line end write two on one); yields
+        what was wrong with it."""
+        guessed = False
         try:
-            entry = entry_from_record(json.loads(line.removeprefix(b"\xef\xbb\xbf")))
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            guessed = True
+        try:
+            for at, size, record in _values(line):
+                entry = entry_from_record(record)
+                if entry is None:
+                    yield "no_record"
+                else:
+                    self._remember(start + at, size, entry)
+                    if guessed:
+                        yield "guessed"
         except (ValueError, RecursionError):
-            return "not_json"
-        if entry is None:
-            return "no_record"
+            yield "not_json"
+
+    def _remember(self, start: int, size: int, entry: Entry) -> None:
         words = _folded(f"{entry.video_id}\n{entry.text}")
         self._words.write(words)
         self._starts.append(start)
-        self._sizes.append(len(line))
+        self._sizes.append(size)
         self._ends.append((self._ends[-1] if self._ends else 0) + len(words))
         self._characters.append(entry.characters)
         self._folder_of.append(self._folders.setdefault(entry.zip_folder, len(self._folders)))
-        return ""
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -230,8 +265,8 @@ class Dataset:
             raise IndexError(number)
         start = self._starts[number]
         try:
-            record = json.loads(self._records[start : start + self._sizes[number]].removeprefix(b"\xef\xbb\xbf"))
-        except ValueError as error:
+            ((_, _, record),) = _values(self._records[start : start + self._sizes[number]])
+        except (ValueError, RecursionError) as error:
             raise DatasetError(f"“{self.path.name}” was changed since it was opened; open it again.") from error
         entry = entry_from_record(record)
         if entry is None:
@@ -292,6 +327,35 @@ class Dataset:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _is_utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return decode(file.read(64))[1].startswith("utf-16")
+
+
+def _values(line: bytes) -> Iterator[tuple[int, int, object]]:
+    """(offset in bytes, bytes, value) of the JSON values of a line.
+
+    Raises:
+        ValueError: something in it is no JSON; the values before are yielded.
+    """
+    try:
+        yield 0, len(line), json.loads(line.decode("utf-8-sig"))
+        return
+    except UnicodeDecodeError:
+        yield 0, len(line), json.loads(line.decode("cp1252", "replace"))
+        return
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+    text, at = line.decode("utf-8-sig"), 0
+    before = len(line) - len(text.encode("utf-8"))
+    while at < len(text):
+        value, end = _DECODER.raw_decode(text, at)
+        start, size = len(text[:at].encode("utf-8")) + before, len(text[at:end].encode("utf-8"))
+        yield start, size, value
+        at = end + len(text[end:]) - len(text[end:].lstrip())
 
 
 def _folded(text: str) -> bytes:

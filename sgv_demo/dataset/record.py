@@ -136,8 +136,15 @@ def _published(entry: Entry) -> Analysis:
 
 def _times(entry: Entry) -> list[float]:
     """A time for each caption: the record's, or keyframe numbers at the published step, or that step alone."""
-    count = len(entry.captions)
+    places = _places(entry)
     for times in (entry.timestamp, tuple(STEP * number for number in entry.keyframe)):
-        if len(times) == count and list(times) == sorted(times):
-            return list(times)
-    return [STEP * number for number in range(count)]
+        if list(times) == sorted(times) and (len(times) == len(places) or max(places, default=0) < len(times)):
+            return [times[place if max(places) < len(times) else number] for number, place in enumerate(places)]
+    return [STEP * number for number in range(len(places))]
+
+
+def _places(entry: Entry) -> list[int]:
+    """Where each caption's time stands: by its idx, which counts from 1, or in order where that is no such number."""
+    names = [name for name, _ in entry.captions]
+    numbers = [int(name) - 1 for name in names if name.isdecimal() and int(name) > 0]
+    return numbers if len(set(numbers)) == len(names) else list(range(len(names)))

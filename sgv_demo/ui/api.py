@@ -204,7 +204,7 @@ class Endpoints:
 
         Result: {"summary", "engine"}.
         """
-        marks, how = parse_captions(captions), _generation(max_new_tokens, beams, temperature, top_p)
+        marks, how = parse_captions(captions).captions, _generation(max_new_tokens, beams, temperature, top_p)
         captioner = self.desk.captioner(engine)
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
             events = steps.summarize(marks, slotted, how)

@@ -11,6 +11,7 @@ import pytest
 from sgv_demo.dataset import index as dataset
 from sgv_demo.dataset import record as dataset_record
 from sgv_demo.dataset.index import Dataset
+from sgv_demo.dataset.record import from_entry, to_line
 from sgv_demo.errors import DatasetError
 from sgv_demo.results.review import NONE
 from sgv_demo.types import Sample
@@ -257,3 +258,64 @@ def test_a_forged_field_of_ours_is_not_believed(own: object) -> None:
 def test_a_line_that_is_no_record(line: str) -> None:
     with pytest.raises(DatasetError):
         dataset_record.parse(line)
+
+
+def _opened(folder: Path, content: bytes) -> Dataset:
+    (folder / "some.jsonl").write_bytes(content)
+    return Dataset(folder / "some.jsonl")
+
+
+def test_two_records_on_one_line_are_two(tmp_path: Path) -> None:
+    one, two = (json.dumps({"video_id": name, "captions": [{"idx": "1", "content": f"é {name}"}]}) for name in "ab")
+    with _opened(tmp_path, b"\xef\xbb\xbf" + f"{one}{two}\n{one}".encode()) as opened:
+        assert [opened[number].video_id for number in range(len(opened))] == ["a", "b", "a"]
+        assert opened[1].captions == (("1", "é b"),)
+
+
+@pytest.mark.parametrize("whole", ["-1", -1, -1.0, "-1.0", " -1 "])
+def test_the_whole_is_known_however_its_idx_is_written(tmp_path: Path, whole: object) -> None:
+    record = {
+        "captions": [{"idx": 2.0, "content": "b"}, {"idx": whole, "content": "All."}, {"idx": "1", "content": "a"}]
+    }
+    with _opened(tmp_path, json.dumps(record).encode()) as opened:
+        assert (opened[0].summary, opened[0].captions) == ("All.", (("1", "a"), ("2", "b")))
+
+
+def test_shuffled_captions_have_their_own_times(tmp_path: Path) -> None:
+    names = ["3", "-1", "1", "4"]
+    record = {
+        "captions": [{"idx": i, "content": i} for i in names],
+        "timestamp": [0, 2, 4, 6],
+        "keyframe": [0, 1, 2, 3],
+    }
+    with _opened(tmp_path, json.dumps(record).encode()) as opened:
+        analysis, _ = from_entry(opened[0])
+    assert [(c.text, c.end) for c in analysis.captions] == [("1", 0), ("3", 4), ("4", 6)]
+
+
+def test_two_captions_of_the_whole_are_both_kept(tmp_path: Path) -> None:
+    record = {"captions": [{"idx": "-1", "content": "one"}, {"idx": "-1", "content": "two"}]}
+    with _opened(tmp_path, json.dumps(record).encode()) as opened:
+        assert opened[0].summary == "one\n\ntwo"
+
+
+def test_lone_surrogates_and_huge_numbers_break_nothing(tmp_path: Path) -> None:
+    line = (
+        rb'{"video_id":"a","zip_folder":"z\ud800","captions":[{"idx":"1","content":"A dog \ud83d runs."}],'
+        rb'"keyframe":[1' + b"0" * 400 + rb'],"timestamp":[1e999],"more":{"k\udc00":["\udc00"]}}'
+    )
+    with _opened(tmp_path, line) as opened:
+        analysis, _ = from_entry(opened[0])
+        assert opened[0].extra == {"more": {"k�": ["�"]}}
+        assert opened.search("runs") == [0]
+    assert to_line(analysis).encode()
+    assert analysis.captions[0].text == "A dog � runs."
+
+
+def test_other_encodings_are_read_or_named(tmp_path: Path) -> None:
+    text = '{"captions": [{"idx": "1", "content": "A café."}]}'
+    with _opened(tmp_path, text.encode("latin-1")) as opened:
+        assert opened[0].captions == (("1", "A café."),)
+        assert "Windows-1252" in opened.trouble.sentence()
+    with pytest.raises(DatasetError, match="UTF-16"):
+        _opened(tmp_path, text.encode("utf-16"))

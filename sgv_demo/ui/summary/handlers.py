@@ -10,7 +10,7 @@ from sgv_demo import steps
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
-from sgv_demo.formats.captions_in import MOST_CHARACTERS, parse_captions
+from sgv_demo.formats.captions_in import parse_captions, read_captions
 from sgv_demo.types import EngineInfo, GenerationOptions
 from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk
@@ -18,8 +18,6 @@ from sgv_demo.ui.pump import batches
 from sgv_demo.ui.video.handlers import UNFORESEEN, Updates
 
 log = logging.getLogger(__name__)
-
-_BYTES = 4 * MOST_CHARACTERS
 
 
 class WritingHandlers:
@@ -32,11 +30,12 @@ class WritingHandlers:
         """Streams a summary of the captions in `file`, or else in `text`."""
 
         def events() -> Iterator[EngineInfo | Event]:
-            captions = parse_captions(read_captions(file) if file else text)
+            brought = read_captions(Path(file)) if file else parse_captions(text)
             captioner = self.desk.captioner(engine)
             yield captioner.info
+            yield from map(Noted, brought.notes)
             with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-                yield from steps.summarize(captions, slotted, GenerationOptions())
+                yield from steps.summarize(brought.captions, slotted, GenerationOptions())
 
         return self._stream(events(), "clip_result", engine)
 
@@ -69,7 +68,7 @@ class WritingHandlers:
                         case Working():
                             working = event.text
                         case Noted():
-                            note = event.text
+                            note = f"{note} {event.text}".strip()
                         case Summarized():
                             text = event.text
                         case Failed():
@@ -86,21 +85,6 @@ class WritingHandlers:
             yield {target: render.trouble(UNFORESEEN)}
             return
         yield {target: render.text_result(text, live=False, by=by, note=note)}
-
-
-def read_captions(file: str) -> str:
-    """The text of an uploaded file.
-
-    Raises:
-        StoreError: it is too large, or no text.
-    """
-    path = Path(file)
-    if path.stat().st_size > _BYTES:
-        raise StoreError("This file is too large for captions; give JSON, WebVTT or SRT of at most 8 MB.")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise StoreError("This file is no text in UTF-8; save the captions as JSON, WebVTT or SRT.") from error
 
 
 def recaption_events(
