@@ -112,7 +112,7 @@ def test_no_prompt_can_open_a_cue() -> None:
     assert text.split("\n\n")[-1].split("\n") == [
         "NOTE Prompt of caption 1", "Look:", "00:00.000 → 00:09.000", "fake", "WEBVTT", "",
     ]  # fmt: skip
-    assert [caption.text for caption in parse_captions(text)] == ["Real text of it."]
+    assert [caption.text for caption in parse_captions(text).captions] == ["Real text of it."]
 
 
 def test_every_format_but_subrip_says_how_it_was_made() -> None:

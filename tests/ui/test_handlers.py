@@ -368,10 +368,10 @@ class TestCaptionsIn:
         assert isinstance(analysis, Analysis)
         texts = [c.text for c in analysis.captions]
         for export in (to_json, to_vtt, to_srt):
-            assert [c.text for c in parse_captions(export(analysis))] == texts
+            assert [c.text for c in parse_captions(export(analysis)).captions] == texts
 
     def test_lines_with_and_without_times(self) -> None:
-        found = parse_captions("[0:02 - 0:04] one\n1:00:05 two\nthree")
+        found = parse_captions("[0:02 - 0:04] one\n1:00:05 two\nthree").captions
         assert [(c.start, c.end, c.text) for c in found] == [(2, 4, "one"), (3605, 3605, "two"), (3605, 3605, "three")]
         assert seconds("00:00:01,500") == 1.5
 
