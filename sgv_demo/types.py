@@ -108,6 +108,10 @@ class Moving:
     """Frame widths a second that it gets on; near 0 for what moves in place."""
     area: float
     """Share of the picture, 0 to 1."""
+    start: float | None = None
+    """Seconds: when it was first seen to move; None in results of older versions."""
+    end: float | None = None
+    """Seconds: when it was last seen to move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,8 @@ class Evidence:
     """Lines of text that the earlier keyframe has and the later one hasn't."""
     similarity: float | None = None
     """Similarity of the two keyframes by the embedder that chose them."""
+    more: dict[str, float | str] = field(default_factory=dict)
+    """What further kinds of evidence measured, each under a name of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

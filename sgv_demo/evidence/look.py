@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sgv_demo.evidence.words import join
 from sgv_demo.types import Frame, Look, Picture
 
 _PALETTE: dict[str, tuple[int, int, int]] = {
@@ -134,3 +135,30 @@ def _detail(grey: NDArray[np.uint8]) -> str:
     x = int(column.argmax()) if column.max() > 0.5 else 1
     y = int(row.argmax()) if row.max() > 0.5 else 1
     return "everywhere" if column.max() <= 0.5 and row.max() <= 0.5 else PLACES[y][x]
+
+
+def light_word(light: float) -> str:
+    """A mean luma in a word."""
+    for limit, word in ((0.06, "almost black"), (0.25, "dark"), (0.42, "rather dark"), (0.62, "evenly lit")):
+        if light < limit:
+            return word
+    return "bright" if light < 0.92 else "almost white"
+
+
+def colours(look: Look, most: int = 3) -> str:
+    """ "mostly sky blue, with dark green and beige", "in tan, grey and black"."""
+    if not look.colours:
+        return "in many colours, none of which leads"
+    (first, share), *rest = look.colours[:most]
+    others = [name for name, _ in rest]
+    if share > 0.85:
+        return f"almost all {first}"
+    if share > 0.4:
+        return f"mostly {first}{f', with {join(others)}' if others else ''}"
+    return f"in {join([first, *others])}"
+
+
+def appearance(look: Look) -> str:
+    """ "evenly lit and mostly sky blue, with tan", "dark, in brown and grey"."""
+    named = colours(look)
+    return f"{light_word(look.light)}{',' if named.startswith('in ') else ' and'} {named}"

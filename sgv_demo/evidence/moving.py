@@ -1,18 +1,20 @@
-"""Things that move on their own: what the camera's motion doesn't explain, followed over a gap."""
+"""Evidence kind: things that move on their own, what the camera's motion doesn't explain, followed over a gap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sgv_demo.evidence.flow import Floats, Grey, Plate, Region, Step, cells
+from sgv_demo.evidence.kind import Gap, Kind, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import place
-from sgv_demo.types import Moving
+from sgv_demo.evidence.words import join, percent, sentence, span, when, where
+from sgv_demo.types import Evidence, Look, Moving
 
 Matrix: TypeAlias = Sequence[Sequence[float]]
 
@@ -43,6 +45,16 @@ _MINOR = 0.35
 """Share of the largest thing's area: smaller things beside it aren't worth a word."""
 _SLOW = 0.01
 """Picture widths a second: what moves slower, moves in place."""
+
+_TINY, _SMALL, _LARGE = 0.005, 0.03, 0.15
+"""Shares of the picture up to which something is tiny or small, and from which it is large."""
+_CRAWL, _RUSH = 0.05, 0.3
+"""Picture widths a second: below is "slowly", above is "quickly"."""
+
+
+def _measure(gap: Gap) -> Mapping[str, Any]:
+    """What moved in each shot of the gap; nothing can be followed across a cut."""
+    return {"moving": tuple(thing for shot in gap.shots for thing in moving(shot))}
 
 
 def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) -> tuple[Region, ...]:
@@ -158,13 +170,20 @@ def _merge(things: Sequence[Moving]) -> list[Moving]:
         for i, other in enumerate(merged):
             alike = thing.direction == other.direction
             if alike and thing.direction != "in place" and abs(thing.speed - other.speed) <= 0.3 * other.speed:
-                merged[i] = replace(other, area=other.area + thing.area)
+                merged[i] = replace(_both(other, thing), area=other.area + thing.area)
                 break
             if alike and thing.place == other.place:
+                merged[i] = _both(other, thing)
                 break
         else:
             merged.append(thing)
     return merged
+
+
+def _both(one: Moving, other: Moving) -> Moving:
+    """`one` over the time of both."""
+    starts, ends = ([t for t in pair if t is not None] for pair in ((one.start, other.start), (one.end, other.end)))
+    return replace(one, start=min(starts, default=None), end=max(ends, default=None))
 
 
 def _carried(region: Region, step: Step) -> tuple[float, float]:
@@ -187,4 +206,96 @@ def _describe(track: _Track) -> Moving:
         direction=_DIRECTIONS[eighth] if straight else "in place",
         speed=reached / seconds,
         area=float(np.median([region.area for region in track.seen])),
+        start=track.start,
+        end=track.end,
     )
+
+
+def _phrases(evidence: Evidence) -> Iterator[Phrase]:
+    """ "motion centre → left, 4 %": where, which way (nothing for what moves in place), how much of the picture."""
+    for thing in evidence.moving:
+        way = "" if thing.direction == "in place" else f" → {thing.direction}"
+        yield Phrase("◌", f"motion {thing.place}{way}, {percent(thing.area)}")
+
+
+def _size(area: float) -> str:
+    for limit, size in ((_TINY, " tiny"), (_SMALL, " small"), (_LARGE, "")):
+        if area < limit:
+            return size
+    return " large"
+
+
+def _way(thing: Moving) -> str:
+    """ "slowly to the left", "about"."""
+    if thing.direction == "in place":
+        return "about"
+    how = "slowly " if thing.speed < _CRAWL else "quickly " if thing.speed > _RUSH else ""
+    return how + {"left": "to the left", "right": "to the right"}.get(thing.direction, thing.direction)
+
+
+def told(things: Sequence[Moving], gap: Evidence | None = None) -> list[str]:
+    """Wordings of what moves, in time order, what moves alike together; times that are all of `gap` are left out."""
+    clauses, turned = [], []
+    ordered = sorted(things, key=lambda thing: thing.start or 0.0)
+    for way in dict.fromkeys(map(_way, ordered)):
+        alike = [thing for thing in ordered if _way(thing) == way]
+        places = join(list(dict.fromkeys(where(thing.place) for thing in alike)))
+        times = {_time(thing, gap) for thing in alike}
+        at = times.pop() if len(times) == 1 else ""
+        what, verb = (f"something{_size(alike[0].area)}", "moves") if len(alike) == 1 else ("things", "move")
+        clauses.append(f"{what} {verb} {way} {places} {at}".strip())
+        turned.append(f"{places} {what} {verb} {way} {at}".strip())
+    return [sentence(", and ".join(clauses)), sentence(", and ".join(turned))]
+
+
+def _time(thing: Moving, gap: Evidence | None) -> str:
+    if thing.start is None or thing.end is None:
+        return ""
+    return when(thing.start, thing.end, gap.start, gap.end) if gap else span(thing.start, thing.end)
+
+
+def _sentences(evidence: Evidence, after: Look | None) -> Iterator[Wordings]:
+    if evidence.moving:
+        yield told(evidence.moving[:_MOST], evidence)
+
+
+def _busiest(record: Record, most: int) -> list[Evidence]:
+    """The gaps with the largest movement, in order."""
+    busy = [gap for gap in record.evidence if gap.moving]
+    return sorted(sorted(busy, key=lambda g: -max(t.area for t in g.moving))[:most], key=lambda g: g.start)
+
+
+def _spelled(gap: Evidence) -> str:
+    """ "something large moves up on the left from 0:02 to 0:04"."""
+    largest = sorted(gap.moving, key=lambda thing: -thing.area)[:2]
+    timed = all(thing.start is not None for thing in largest)
+    clause = told(largest)[0].rstrip(".")
+    return f"{clause[:1].lower()}{clause[1:]}{'' if timed else ' ' + span(gap.start, gap.end)}"
+
+
+def _story(record: Record) -> Iterator[str]:
+    """The largest movement alone."""
+    for gap in _busiest(record, 1):
+        only = sum(bool(gap.moving) for gap in record.evidence) == 1
+        yield sentence(f"{'' if only else 'most of all, '}{_spelled(gap)}")
+
+
+def _answer(record: Record, question: str) -> Iterator[str]:
+    if record.evidence and not any(gap.moving for gap in record.evidence):
+        yield "Nothing was seen to move on its own, apart from the camera."
+    for gap in _busiest(record, 4):
+        yield sentence(f"{span(gap.start, gap.end)}: {told(gap.moving, gap)[0]}")
+
+
+KIND = Kind(
+    "moving",
+    _measure,
+    _phrases,
+    _sentences,
+    story=_story,
+    topic=Topic(
+        r"(?:something|anything|objects?|things?|what)\s+(?:is |are )?mov|motion|movement|moving",
+        _answer,
+        "Measured from what the camera's own movement doesn't explain; what it is that moves can't be told.",
+    ),
+)

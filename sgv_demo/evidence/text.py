@@ -1,81 +1,23 @@
-"""Text in pictures: reading it, and telling what came and went between two readings."""
+"""Evidence kind: text in the picture, what came and what went between two readings (see `reading`)."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
-import cv2
-import numpy as np
+from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
+from sgv_demo.evidence.words import clock, quoted, sentence, span
+from sgv_demo.types import Caption, Evidence, Look
 
-from sgv_demo.types import Picture
-
-if TYPE_CHECKING:
-    from rapidocr import RapidOCR
-
-_SCORE = 0.8
-"""Lines with a lower score are not believed: clean text scores 0.97 and more, garbage 0.58."""
-_SHORT, _SHORT_SCORE = 3, 0.9
-"""Lines of so few letters and digits must score more: lit windows were read as "20" with 0.82."""
-_LONG_SIDE = 960
-"""Pixels: larger pictures are made smaller before reading."""
-_LONGEST = 2.5
-"""Longer pictures are padded to this: the reader enlarges the short side, and with it the work for a ribbon."""
 _ALIKE = 0.7
 """Lines that match this well are one line read twice."""
 
 
-class TextReader:
-    """Reads lines of text; the models are loaded at the first call. One reader serves all threads, one at a time."""
-
-    def __init__(self) -> None:
-        self._engine: RapidOCR | None = None
-        self._lock = threading.Lock()
-
-    def __call__(self, picture: Picture) -> tuple[str, ...]:
-        """Returns the lines of an (h, w, 3) RGB picture that can be believed, from top to bottom."""
-        prepared = fitted(picture)
-        with self._lock:
-            if self._engine is None:
-                self._engine = _load()
-            result = self._engine(np.ascontiguousarray(prepared[..., ::-1]))
-        texts: Sequence[str] = getattr(result, "txts", None) or ()
-        scores: Sequence[float] = getattr(result, "scores", None) or ()
-        return tuple(text.strip() for text, score in zip(texts, scores, strict=True) if believed(text, score))
-
-
-def fitted(picture: Picture) -> Picture:
-    """At most 960 pixels long; a picture longer than 5:2 gets black below or on the right."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, _LONG_SIDE / max(height, width))
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    height, width = picture.shape[:2]
-    least = round(max(height, width) / _LONGEST)
-    below, right = max(0, least - height), max(0, least - width)
-    return np.pad(picture, ((0, below), (0, right), (0, 0))) if below or right else picture
-
-
-def believed(line: str, score: float) -> bool:
-    """Whether a line that was read with this score (0 to 1) is text; a single letter or digit never is."""
-    letters = sum(c.isalnum() for c in line)
-    return letters >= 2 and score >= (_SHORT_SCORE if letters <= _SHORT else _SCORE)
-
-
-@lru_cache(maxsize=1)
-def text_reader() -> TextReader:
-    """The reader of this process: its models take a second to load and need loading once."""
-    return TextReader()
-
-
-def _load() -> RapidOCR:
-    from rapidocr import RapidOCR
-
-    return RapidOCR(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 2})
+def _measure(gap: Gap) -> Mapping[str, Any]:
+    appeared, gone = text_changes(gap.was.text, gap.now.text)
+    return {"text_appeared": appeared, "text_gone": gone}
 
 
 def text_changes(before: Sequence[str], after: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -93,5 +35,105 @@ def text_changes(before: Sequence[str], after: Sequence[str]) -> tuple[tuple[str
 
 def _likeness(a: str, b: str) -> float:
     """1 for equal lines, whatever their case, spaces and punctuation; 0 for lines with nothing in common."""
-    a, b = ("".join(c for c in line.casefold() if c.isalnum()) for line in (a, b))
-    return SequenceMatcher(None, a, b, autojunk=False).ratio()
+    return SequenceMatcher(None, _squeezed(a), _squeezed(b), autojunk=False).ratio()
+
+
+def _squeezed(text: str) -> str:
+    """Letters and digits alone, in one case."""
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _phrases(evidence: Evidence) -> Iterator[Phrase]:
+    for line in evidence.text_appeared:
+        yield Phrase("T", f"text in: “{line}”")
+    for line in evidence.text_gone:
+        yield Phrase("T", f"text out: “{line}”")
+
+
+def _sentences(evidence: Evidence, after: Look | None) -> Iterator[Wordings]:
+    if lines := evidence.text_appeared:
+        one = len(lines) == 1
+        yield [
+            f"The text{'' if one else 's'} {quoted(lines)} appear{'s' if one else ''}.",
+            f"{quoted(lines)} can be read now.",
+        ]
+    if lines := evidence.text_gone:
+        verb = "is" if len(lines) == 1 else "are"
+        yield [f"{quoted(lines)} {verb} gone.", f"{quoted(lines)} {verb} no longer there."]
+
+
+def _seen(record: Record) -> dict[str, list[float]]:
+    """Each line with the seconds of the keyframes that show it; a line read a little differently is the same one."""
+    seen: dict[str, list[float]] = {}
+    for mark in record.keyframes:
+        for line in mark.look.text if mark.look else ():
+            known = next((other for other in seen if _likeness(line, other) >= _ALIKE), line)
+            seen.setdefault(known, []).append(mark.time)
+    return seen
+
+
+def _story(record: Record, most: int = 6) -> Iterator[str]:
+    if seen := list(_seen(record).items()):
+        listed = [f"“{line}” ({clock(times[0])})" for line, times in seen[:most]]
+        more = f" and {len(seen) - most} more" if len(seen) > most else ""
+        yield f"Text in the picture: {', '.join(listed)}{more}."
+
+
+def _answer(record: Record, question: str) -> Iterator[str]:
+    if not any(mark.look for mark in record.keyframes):
+        return
+    seen = _seen(record)
+    if not seen:
+        yield "No text was read in the keyframes."
+    for line, times in list(seen.items())[:10]:
+        if re.search(r"\bwhen\b", question):
+            yield sentence(f"{span(times[0], times[-1])}: “{line}”")
+        else:
+            yield sentence(f"“{line}” {span(times[0], times[-1])}")
+
+
+def _spans(record: Record) -> Iterator[Span]:
+    """Lines of text from the keyframe that shows them first to the one that has them no more."""
+    shown: dict[str, float] = {}
+    first = next((mark for mark in record.keyframes if mark.look), None)
+    if first and first.look:
+        shown = dict.fromkeys(first.look.text, first.time)
+    for evidence in record.evidence:
+        for line in evidence.text_gone:
+            if line in shown:
+                yield Span(shown.pop(line), evidence.end, line, f"text: {line}", "read")
+        for line in evidence.text_appeared:
+            shown.setdefault(line, evidence.end)
+    end = record.evidence[-1].end if record.evidence else 0.0
+    for line, start in shown.items():
+        yield Span(start, max(end, start), line, f"text: {line}", "read")
+
+
+_QUOTED = re.compile(r"“([^”]{2,80})”|\"([^\"]{2,80})\"|「([^」]{2,80})」")
+
+
+def _doubts(words: str, caption: Caption, read: Sequence[str]) -> Iterator[str]:
+    """Only where text was read at all: nothing read may mean that reading was off."""
+    lines = [*read, *(caption.look.text if caption.look else ())]
+    if caption.evidence:
+        lines += [*caption.evidence.text_appeared, *caption.evidence.text_gone]
+    everything = _squeezed("".join(lines))
+    for quote in dict.fromkeys("".join(groups).strip() for groups in _QUOTED.findall(words)):
+        if lines and _squeezed(quote) and _squeezed(quote) not in everything:
+            yield f"The text quotes “{quote}”, which wasn't read in the picture. Is it there?"
+
+
+KIND = Kind(
+    "text",
+    _measure,
+    _phrases,
+    _sentences,
+    story=_story,
+    lane=Lane("Text", _spans),
+    topic=Topic(
+        r"text|written|write|reads?\b|title|sign\b|signs\b|words?\b|letters?\b|subtitle|caption|logo",
+        _answer,
+        "Read on the keyframes only; what stood there in between may be missing.",
+    ),
+    doubts=_doubts,
+)

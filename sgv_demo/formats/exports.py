@@ -7,21 +7,16 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from sgv_demo.events import Analysis
+from sgv_demo.evidence import phrases
 from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
 from sgv_demo.results.record import to_record
-from sgv_demo.types import Caption, Evidence, Moving
+from sgv_demo.times import clock as clock
+from sgv_demo.types import Caption, Evidence
 
 
 def to_json(analysis: Analysis) -> str:
     """The whole result, indented (see the README's "Data")."""
     return json.dumps(to_record(analysis), ensure_ascii=False, indent=2) + "\n"
-
-
-def clock(seconds: float) -> str:
-    """m:ss, or h:mm:ss from an hour on, as the page writes times."""
-    whole = int(seconds + 0.5)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _timestamp(seconds: float, point: str) -> str:
@@ -85,27 +80,9 @@ def to_srt(analysis: Analysis) -> str:
 
 
 def evidence_phrases(evidence: Evidence) -> list[str]:
-    """Short phrases for chips and reports, most telling first: "cut at 0:06", "pan right", "12 % brighter"."""
-    phrases = [f"cut at {clock(cut)}" for cut in evidence.cuts]
-    phrases += [
-        f"camera {word}" if word in ("static", "unknown") else word for word in evidence.camera if word != "cut"
-    ]
-    if abs(evidence.light) >= 0.02:
-        phrases.append(f"{abs(evidence.light):.0%} {'brighter' if evidence.light > 0 else 'darker'}".replace("%", " %"))
-    if evidence.colour:
-        phrases.append(f"{evidence.colour.before} → {evidence.colour.after}")
-    phrases += [_motion_phrase(thing) for thing in evidence.moving]
-    phrases += [f"text in: “{line}”" for line in evidence.text_appeared]
-    phrases += [f"text out: “{line}”" for line in evidence.text_gone]
-    if evidence.similarity is not None:
-        phrases.append(f"similarity {evidence.similarity:.2f}")
-    return phrases
-
-
-def _motion_phrase(thing: Moving) -> str:
-    """ "motion centre → left, 4 %": where, which way (nothing for what moves in place), how much of the picture."""
-    way = "" if thing.direction == "in place" else f" → {thing.direction}"
-    return f"motion {thing.place}{way}, {thing.area * 100:.{0 if thing.area >= 0.01 else 1}f} %"
+    """Short phrases for reports, those of every evidence kind and the similarity last."""
+    alike = [] if evidence.similarity is None else [f"similarity {evidence.similarity:.2f}"]
+    return [phrase.text for phrase in phrases(evidence)] + alike
 
 
 def to_markdown(analysis: Analysis) -> str:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from sgv_demo.errors import SettingsError, StoreError
 from sgv_demo.events import Event, Kept, Measured, Noted, Opened, Sampled, Working
-from sgv_demo.evidence.measure import GapMeter, is_blank, look
-from sgv_demo.evidence.text import text_reader
+from sgv_demo.evidence.look import is_blank, look
+from sgv_demo.evidence.measure import GapMeter
+from sgv_demo.evidence.reading import text_reader
 from sgv_demo.keyframes.published import captioner_indices
 from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
 from sgv_demo.keyframes.similarity import Embedder, make_embedder

@@ -6,13 +6,13 @@ verdict on a caption by the program; `questions` only asks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from sgv_demo.events import Analysis
-from sgv_demo.types import Caption, Evidence
+from sgv_demo.evidence import KINDS
+from sgv_demo.types import Caption
 
 Rating: TypeAlias = Literal["accurate", "missing something", "made up", "wrong order"]
 RATINGS: tuple[Rating, ...] = get_args(Rating)
@@ -150,37 +150,6 @@ def tally(reviewed: Iterable[tuple[Analysis, Review]]) -> list[Tally]:
     return list(rows.values())
 
 
-_CAMERA = r"(?:camera|shot|view|frame|scene|perspective)\b[^.;]{0,40}?"
-_CLAIMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (word, re.compile(pattern, re.IGNORECASE))
-    for word, pattern in (
-        ("pan left", r"\bpan(?:s|ned|ning)?\b(?: \w+){0,3}? (?:left|leftward|leftwards)\b"),
-        ("pan right", r"\bpan(?:s|ned|ning)?\b(?: \w+){0,3}? (?:right|rightward|rightwards)\b"),
-        ("tilt up", r"\btilt(?:s|ed|ing)?\b(?: \w+){0,3}? (?:up|upward|upwards)\b"),
-        ("tilt down", r"\btilt(?:s|ed|ing)?\b(?: \w+){0,3}? (?:down|downward|downwards)\b"),
-        ("zoom in", r"\bzoom(?:s|ed|ing)?[ -](?:\w+ )?in\b"),
-        ("zoom out", r"\bzoom(?:s|ed|ing)?[ -](?:\w+ )?out\b"),
-        (
-            "static",
-            _CAMERA + r"\b(?:static|still|stationary|fixed|unmoving)\b|\b(?:static|stationary|fixed) (?:camera|shot)\b",
-        ),
-    )
-)
-_DENIAL = re.compile(
-    r"\b(?:no|not|n't|never|without|rather than|instead of|stops?|neither|isn't|doesn't)\b[^.;,]*$", re.I
-)
-_CUT = re.compile(r"\b(?:cuts? to|(?:hard|abrupt|sharp) cut|scene cuts?)\b", re.IGNORECASE)
-_OPPOSITE = {
-    "pan left": "pan right",
-    "pan right": "pan left",
-    "tilt up": "tilt down",
-    "tilt down": "tilt up",
-    "zoom in": "zoom out",
-    "zoom out": "zoom in",
-}
-_QUOTED = re.compile(r"“([^”]{2,80})”|\"([^\"]{2,80})\"|「([^」]{2,80})」")
-
-
 def questions_about(analysis: Analysis, caption: Caption, review: Review = NONE) -> list[str]:
     """`questions` with all text that was read on the keyframes of the caption's span, and with its correction."""
     inside = [k.look for k in analysis.keyframes if caption.start <= k.time <= caption.end]
@@ -200,62 +169,4 @@ def questions(caption: Caption, text: str | None = None, read: Sequence[str] = (
         Sentences that end in a question mark; empty when nothing disagrees or nothing could be measured.
     """
     words = caption.text if text is None else text
-    asked: list[str] = []
-    if caption.evidence is not None:
-        asked += _camera_questions(words, caption.evidence)
-        if "cut" not in caption.evidence.camera and not caption.evidence.cuts and _said(_CUT, words):
-            asked.append("The text speaks of a cut, but none was measured here. Is there one?")
-    return asked + _text_questions(words, caption, read)
-
-
-def _claimed(words: str) -> list[str]:
-    found = []
-    for word, pattern in _CLAIMS:
-        if _said(pattern, words):
-            found.append(word)
-    return found
-
-
-def _said(pattern: re.Pattern[str], words: str) -> bool:
-    """Whether the pattern is in the text and not denied in the same clause, as in "does not pan left"."""
-    return any(
-        not _DENIAL.search(words[max(0, match.start() - 60) : match.end()].rpartition(" ")[0])
-        for match in pattern.finditer(words)
-    )
-
-
-def _camera_questions(words: str, evidence: Evidence) -> list[str]:
-    measured = [w for w in evidence.camera if w not in ("unknown", "cut")]
-    if not measured or "unknown" in evidence.camera or "cut" in evidence.camera:
-        return []
-    said, asked = _claimed(words), []
-    shown = ", then ".join(measured)
-    for word in said:
-        if word == "static" and measured != ["static"] and len(said) == 1:
-            asked.append(f"The text calls the camera static, but “{shown}” was measured. Which is right?")
-        elif word != "static" and word not in measured:
-            if _OPPOSITE[word] in measured:
-                asked.append(f"The text says “{word}”, but “{_OPPOSITE[word]}” was measured. Which is right?")
-            elif measured == ["static"]:
-                asked.append(f"The text says “{word}”, but the camera was measured as static. Does it move?")
-    return asked
-
-
-def _text_questions(words: str, caption: Caption, more: Sequence[str]) -> list[str]:
-    """Only where text was read at all: nothing read may mean that reading was off."""
-    read = [*more, *(caption.look.text if caption.look else ())]
-    if caption.evidence:
-        read += [*caption.evidence.text_appeared, *caption.evidence.text_gone]
-    if not read:
-        return []
-    everything = _squeezed("".join(read))
-    quotes = ["".join(groups).strip() for groups in _QUOTED.findall(words)]
-    return [
-        f"The text quotes “{quote}”, which wasn't read in the picture. Is it there?"
-        for quote in dict.fromkeys(quotes)
-        if _squeezed(quote) and _squeezed(quote) not in everything
-    ]
-
-
-def _squeezed(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+    return [question for kind in KINDS for question in kind.doubts(words, caption, read)]

@@ -10,9 +10,10 @@ from benchmarks.camera import measure
 from benchmarks.synthetic import Camera, Clip, ball, becomes, block, draw_canvas, flicker, view, watermark
 from sgv_demo.evidence.flow import Region, Step
 from sgv_demo.evidence.look import is_blank, look, place
-from sgv_demo.evidence.measure import GapMeter, TextReader
+from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.evidence.moving import moving
-from sgv_demo.evidence.text import believed, fitted, text_changes
+from sgv_demo.evidence.reading import TextReader, believed, fitted
+from sgv_demo.evidence.text import text_changes
 from sgv_demo.types import Frame, Keyframe, Look, Picture
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from sgv_demo.evidence.look import look
-from sgv_demo.evidence.measure import GapMeter, TextReader
+from sgv_demo.evidence.measure import GapMeter
+from sgv_demo.evidence.reading import TextReader
 from sgv_demo.types import Evidence, Frame, Keyframe
 
 FOLDER = Path(__file__).parents[2] / "assets" / "examples"

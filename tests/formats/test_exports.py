@@ -154,16 +154,16 @@ def test_evidence_in_phrases() -> None:
     assert evidence_phrases(EVIDENCE) == [
         "cut at 0:01",
         "pan right",
-        "12 % brighter",
-        "tan → sky blue",
         "motion upper right → left, 5 %",
+        "12 % brighter",
         "text in: “EXIT”",
         "text out: “START”",
+        "tan → sky blue",
         "similarity 0.81",
     ]
     assert evidence_phrases(Evidence(0, 1, ("cut",), cuts=(0.5,), light=0.01)) == ["cut at 0:01"]
     still = Evidence(0, 1, ("static",), light=-0.02, moving=(Moving("centre", "in place", 0.0, 0.1),))
-    assert evidence_phrases(still) == ["camera static", "2 % darker", "motion centre, 10 %"]
+    assert evidence_phrases(still) == ["camera static", "motion centre, 10 %", "2 % darker"]
     small = Evidence(0, 1, (), moving=(Moving("top", "up", 0.1, 0.004),))
     assert evidence_phrases(small) == ["motion top → up, 0.4 %"]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from sgv_demo.engines import Scene
 from sgv_demo.engines.measured import prose
 from sgv_demo.engines.measured.facts import answer_sentences
-from sgv_demo.engines.measured.prose import clock, join, sentence
 from sgv_demo.errors import EngineError
+from sgv_demo.evidence.words import clock, join, sentence
 from sgv_demo.types import (
     Caption,
     EngineInfo,
@@ -22,6 +23,7 @@ from sgv_demo.types import (
     Generation,
     GenerationOptions,
     Keyframe,
+    KeyframeMark,
     Look,
     Trace,
     Turn,
@@ -55,6 +57,13 @@ def _generation(sentences: Iterable[str], started: float) -> Generation:
     return Trace(seconds=time.monotonic() - started)
 
 
+class _Measured(NamedTuple):
+    """All that was measured, as an `evidence.kind.Record`."""
+
+    keyframes: tuple[KeyframeMark, ...]
+    evidence: tuple[Evidence, ...]
+
+
 class MeasuredCaptioner:
     """Captions from measurements."""
 
@@ -81,20 +90,20 @@ class MeasuredCaptioner:
         """What was measured between two keyframes."""
         if evidence is None:
             raise EngineError("Nothing was measured between these keyframes; switch measuring on.")
-        return _generation(prose.describe_evidence(evidence, after.look), time.monotonic())
+        return _generation(prose.describe_gap(evidence, after.look, previous), time.monotonic())
 
     def overview(
         self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
     ) -> Generation:
         """The whole range at once."""
-        looks = [(k.time, k.look) for k in keyframes if k.look]
-        return _generation(_story(looks, list(evidence)), time.monotonic())
+        marks = tuple(keyframe.mark() for keyframe in keyframes)
+        return _generation(prose.story(_Measured(marks, tuple(evidence))), time.monotonic())
 
     def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
         """Shots, camera, light, motion and text over the whole range."""
-        evidence = [c.evidence for c in captions if c.evidence]
-        looks = [(c.end, c.look) for c in captions if c.look]
-        sentences = _story(looks, evidence) if evidence or looks else _shortened(captions)
+        evidence = tuple(c.evidence for c in captions if c.evidence)
+        marks = tuple(KeyframeMark(c.index, c.end, None, c.stated_time, c.look) for c in captions if c.look)
+        sentences = prose.story(_Measured(marks, evidence)) if evidence or marks else _shortened(captions)
         return _generation(sentences, time.monotonic())
 
     def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
@@ -123,64 +132,6 @@ def _look(look: Look | None) -> Look:
     if look is None:
         raise EngineError("This keyframe was not measured; switch measuring on.")
     return look
-
-
-def _story(looks: Sequence[tuple[float, Look]], evidence: Sequence[Evidence]) -> Iterator[str]:
-    """A summary in the order in which people ask: how long, how it starts, shots, camera, light, motion, text."""
-    cuts = [cut for gap in evidence for cut in gap.cuts]
-    if looks:
-        yield sentence(f"the video opens with a picture that is {_opening(looks[0][1])}")
-    if cuts:
-        times = join([clock(cut) for cut in cuts[:8]]) + (f" and {len(cuts) - 8} more" if len(cuts) > 8 else "")
-        yield f"There are {len(cuts) + 1} shots, with {'a cut' if len(cuts) == 1 else 'cuts'} at {times}."
-    elif evidence:
-        yield "It is one shot: no cut was found."
-    about_camera = prose.camera_over_time(evidence)
-    if about_camera:
-        yield about_camera
-    yield from _light_story(looks, evidence)
-    yield from _motion_story(evidence)
-    yield from _text_story(looks)
-    if len(looks) > 1 and evidence:
-        yield sentence(
-            f"at the end the picture is {prose.light_word(looks[-1][1].light)}, {prose.colours(looks[-1][1])}"
-        )
-
-
-def _opening(look: Look) -> str:
-    text = f" and the text {prose.quoted(look.text, 2)}" if look.text else ""
-    return f"{prose.light_word(look.light)}, {prose.colours(look)}{text}"
-
-
-def _light_story(looks: Sequence[tuple[float, Look]], evidence: Sequence[Evidence]) -> Iterator[str]:
-    inside = [gap for gap in evidence if not gap.cuts and abs(gap.light) >= prose.SMALL_LIGHT]
-    if inside:
-        gap = max(inside, key=lambda g: abs(g.light))
-        word = "brighter" if gap.light > 0 else "darker"
-        yield sentence(
-            f"within a shot the light changes most {prose.span(gap.start, gap.end)}: "
-            f"it gets {prose.percent(abs(gap.light))} {word}"
-        )
-    elif looks and max(look.light for _, look in looks) - min(look.light for _, look in looks) < prose.SMALL_LIGHT:
-        yield "The light stays the same."
-
-
-def _motion_story(evidence: Sequence[Evidence]) -> Iterator[str]:
-    busy = [(thing, gap) for gap in evidence for thing in gap.moving]
-    if busy:
-        thing, gap = max(busy, key=lambda pair: pair[0].area)
-        yield sentence(f"most movement is seen {prose.span(gap.start, gap.end)}, where {prose.moving([thing])}")
-
-
-def _text_story(looks: Sequence[tuple[float, Look]]) -> Iterator[str]:
-    seen: dict[str, float] = {}
-    for time_, look in looks:
-        for line in look.text:
-            seen.setdefault(line, time_)
-    if seen:
-        listed = [f"“{line}” ({clock(at)})" for line, at in list(seen.items())[:6]]
-        more = f" and {len(seen) - 6} more" if len(seen) > 6 else ""
-        yield sentence(f"text that was read: {', '.join(listed)}{more}")
 
 
 def _shortened(captions: Sequence[Caption]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sgv_demo.events import Analysis, Delta
-from sgv_demo.formats.exports import clock, cues, evidence_phrases
+from sgv_demo.evidence import phrases
+from sgv_demo.formats.exports import clock, cues
 from sgv_demo.settings import Settings
 from sgv_demo.types import Caption, Evidence, KeyframeMark, TraceMark, VideoInfo
 
@@ -29,22 +30,6 @@ _TIME = re.compile(
 _ENLARGE = '<button class="quiet" data-enlarge title="Show the frames in large (key o)">⤢ Enlarge</button>'
 
 CARET = '<span class="caret" aria-hidden="true"></span>'
-
-_ICONS = (
-    ("cut", "✂"),
-    ("pan left", "←"),
-    ("pan right", "→"),
-    ("tilt up", "↑"),
-    ("tilt down", "↓"),
-    ("zoom in", "⊕"),
-    ("zoom out", "⊖"),
-    ("roll", "↻"),
-    ("shake", "≈"),
-    ("camera static", "▪"),
-    ("camera unknown", "?"),
-    ("motion", "◌"),
-    ("text", "T"),
-)
 
 
 def esc(text: object) -> str:
@@ -129,16 +114,8 @@ def chips(evidence: Evidence | None) -> str:
     """Quiet labels, one for each thing measured; the similarity stands apart in `card`."""
     if evidence is None:
         return ""
-    phrases = [p for p in evidence_phrases(evidence) if not p.startswith("similarity")]
-    items = "".join(f'<li><i aria-hidden="true">{_icon(p)}</i>{esc(p)}</li>' for p in phrases)
+    items = "".join(f'<li><i aria-hidden="true">{esc(p.icon)}</i>{esc(p.text)}</li>' for p in phrases(evidence))
     return f'<ul class="chips" aria-label="Measured">{items}</ul>' if items else ""
-
-
-def _icon(phrase: str) -> str:
-    for start, icon in _ICONS:
-        if phrase.startswith(start):
-            return icon
-    return "☀" if "brighter" in phrase else "☾" if "darker" in phrase else "◐"
 
 
 def picture(url: str, time: float, label: str, video: VideoInfo | None = None) -> str:

@@ -6,10 +6,10 @@ The lanes are for the eye and the mouse; the table says the same to a screen rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 
 from sgv_demo.events import Analysis
+from sgv_demo.evidence import KINDS
+from sgv_demo.evidence.kind import Span
 from sgv_demo.formats.exports import clock
 from sgv_demo.ui.captions.view import esc, span
 
@@ -19,26 +19,9 @@ _DENSE = 100
 """More spans than this are drawn without gaps."""
 _ROOM = 0.02
 """A span that is a smaller share of the video has no room even for the start of its word."""
-_MUCH = 0.1
-"""A change of light by less than this share of the full range is drawn faintly."""
 _MOST_ROWS = 300
 _SHORT = 90
 """Characters of a caption that are shown on hovering."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of time with a word for it."""
-
-    start: float
-    end: float
-    """Seconds."""
-    word: str
-    """Written into the lane where it has room."""
-    title: str
-    """Shown on hovering, and in the table."""
-    kind: str = ""
-    """Class of its look."""
 
 
 def lanes(analysis: Analysis | None, first: float, last: float) -> str:
@@ -51,64 +34,14 @@ def lanes(analysis: Analysis | None, first: float, last: float) -> str:
 
 
 def _all(analysis: Analysis) -> list[tuple[str, list[Span]]]:
-    return [
-        ("Shots", list(_shots(analysis))),
-        ("Camera", _merged(_camera(analysis))),
-        ("Light", _merged(_light(analysis))),
-        ("Text", list(_text(analysis))),
-        (
-            "Captions",
-            [Span(c.start, c.end, "", " ".join(c.text.split())[:_SHORT]) for c in analysis.captions if c.end > c.start],
-        ),
-    ]
+    measured = [(kind.lane.name, _merged(kind.lane.spans(analysis))) for kind in KINDS if kind.lane]
+    return [*measured, ("Captions", list(_captions(analysis)))]
 
 
-def _shots(analysis: Analysis) -> Iterator[Span]:
-    if not analysis.evidence:
-        return
-    cuts = sorted({cut for evidence in analysis.evidence for cut in evidence.cuts})
-    edges = [analysis.evidence[0].start, *cuts, analysis.evidence[-1].end]
-    for number, (start, end) in enumerate(pairwise(edges), 1):
-        yield Span(start, end, f"shot {number}", f"shot {number}", "odd" if number % 2 else "")
-
-
-def _camera(analysis: Analysis) -> Iterator[Span]:
-    for evidence in analysis.evidence:
-        if evidence.moves:
-            yield from (Span(m.start, m.end, m.word, f"camera: {m.word}", _quiet(m.word)) for m in evidence.moves)
-            continue
-        word = ", ".join(w for w in evidence.camera if w != "cut")
-        if word:
-            yield Span(evidence.start, evidence.end, word, f"camera: {word}", _quiet(word))
-
-
-def _quiet(word: str) -> str:
-    return "calm" if word in ("static", "unknown") else ""
-
-
-def _light(analysis: Analysis) -> Iterator[Span]:
-    for evidence in analysis.evidence:
-        if abs(evidence.light) >= 0.02:
-            word = "brighter" if evidence.light > 0 else "darker"
-            kind = ("bright" if evidence.light > 0 else "dim") + (" faint" if abs(evidence.light) < _MUCH else "")
-            yield Span(evidence.start, evidence.end, word, word, kind)
-
-
-def _text(analysis: Analysis) -> Iterator[Span]:
-    """Lines of text from the keyframe that shows them first to the one that has them no more."""
-    shown: dict[str, float] = {}
-    first = next((k for k in analysis.keyframes if k.look), None)
-    if first and first.look:
-        shown = dict.fromkeys(first.look.text, first.time)
-    for evidence in analysis.evidence:
-        for line in evidence.text_gone:
-            if line in shown:
-                yield Span(shown.pop(line), evidence.end, line, f"text: {line}", "read")
-        for line in evidence.text_appeared:
-            shown.setdefault(line, evidence.end)
-    end = analysis.evidence[-1].end if analysis.evidence else 0.0
-    for line, start in shown.items():
-        yield Span(start, max(end, start), line, f"text: {line}", "read")
+def _captions(analysis: Analysis) -> Iterator[Span]:
+    for caption in analysis.captions:
+        if caption.end > caption.start:
+            yield Span(caption.start, caption.end, "", " ".join(caption.text.split())[:_SHORT])
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
