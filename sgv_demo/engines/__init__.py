@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from sgv_demo.engines.prompts import Wording
 from sgv_demo.types import (
     Caption,
     EngineInfo,
@@ -38,6 +39,9 @@ class Scene:
     """One for each gap between neighbouring keyframes."""
     key: str = ""
     """Names the exact frames (video content, range, count): the same key, the same pictures."""
+    wording: Wording | None = None
+    """How a first question is put, for an engine that is trained on a fixed form; None is the page's way. Others put it
+    in their own form."""
 
 
 @runtime_checkable

@@ -57,16 +57,20 @@ def grid(images: Sequence[Picture]) -> Picture:
     return canvas
 
 
-def shown_grid(images: Sequence[Picture]) -> Picture:
+def shown_grid(images: Sequence[Picture], longest_side: int | None = GRID_LONG_SIDE) -> Picture:
     """`grid`, scaled down bilinearly to a long side of 1920 px when it is longer; both sides are truncated.
 
     Truncating can leave 1919: 2710 x 1590 becomes 1919 x 1126, as in the published code.
+
+    Args:
+        images: in time order.
+        longest_side: pixels; None leaves the grid as large as it comes.
     """
     whole = grid(images)
     height, width = whole.shape[:2]
-    if max(height, width) <= GRID_LONG_SIDE:
+    if longest_side is None or max(height, width) <= longest_side:
         return whole
-    scale = GRID_LONG_SIDE / max(height, width)
+    scale = longest_side / max(height, width)
     return resized(whole, (max(int(width * scale), 1), max(int(height * scale), 1)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sgv_demo.engines.prompts import answerer_prompt
+from sgv_demo.engines.prompts import Wording, answerer_prompt
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Turn
@@ -41,6 +41,7 @@ def fit_prompt(
     picture: int,
     window: Window,
     new_tokens: int,
+    wording: Wording | None = None,
 ) -> Prompt:
     """The longest conversation that leaves room for an answer.
 
@@ -54,6 +55,7 @@ def fit_prompt(
         picture: positions that the picture takes; 0 for none.
         window: what the model can hold.
         new_tokens: how long the answer may become.
+        wording: what stands around the first question; None is the page's.
 
     Raises:
         EngineError: the question alone is too long.
@@ -61,7 +63,7 @@ def fit_prompt(
     reserved = min(new_tokens, window.total // 4)
     length = 0
     for kept in _shorter(history):
-        pieces = answerer_prompt(question, kept, picture > 0)
+        pieces = answerer_prompt(question, kept, picture > 0, wording)
         ids = tuple(_spread(tokenizer.ids(pieces), picture))
         length = len(ids)
         if length <= min(window.prompt, window.total - reserved):

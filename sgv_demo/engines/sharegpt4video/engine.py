@@ -34,6 +34,7 @@ from sgv_demo.engines.local.loading import (
     resolve_model,
 )
 from sgv_demo.engines.local.streaming import TICK, Controls, StopFlag, stream_ids, stream_text
+from sgv_demo.engines.prompts import Wording
 from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
 from sgv_demo.engines.sharegpt4video.conversation import Prompt, Window, fit_prompt, with_trusted_ids
 from sgv_demo.engines.sharegpt4video.figures import (
@@ -215,13 +216,15 @@ class ShareGPT4Video:
         )
 
     def _begin(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> _Step:
-        key = scene.key or digest(scene.frames)
-        shown = self._prefixes.shown(key) or (self._show(scene.frames) if scene.frames else None)
+        longest_side = (scene.wording or Wording()).longest_side
+        key = f"{scene.key or digest(scene.frames)} {longest_side}"
+        shown = self._prefixes.shown(key) or (self._show(scene.frames, longest_side) if scene.frames else None)
         prompt = fit_prompt(
             self._tokenizer,
             question.encode("utf-8", "replace").decode("utf-8"),
             self._turns(history),
             picture=shown.positions if shown else 0,
+            wording=scene.wording,
             window=self.window,
             new_tokens=options.max_new_tokens,
         )
@@ -235,8 +238,8 @@ class ShareGPT4Video:
             return [Turn(turn.question, turn.answer) for turn in trusted]
         return trusted
 
-    def _show(self, frames: Sequence[Frame]) -> Shown:
-        picture = shown_grid([frame.image for frame in frames])
+    def _show(self, frames: Sequence[Frame], longest_side: int | None) -> Shown:
+        picture = shown_grid([frame.image for frame in frames], longest_side)
         side, patches = self._setup.preprocessing.side, self._setup.patches
         if self._vision == "published":
             return Shown(picture, None, patches * patches)
