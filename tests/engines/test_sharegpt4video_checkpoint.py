@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -12,12 +13,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 from sgv_demo.engines import Scene
+from sgv_demo.engines.local.clip import MEAN, STD, clip_l_336
+from sgv_demo.engines.local.loading import checkpoint_shapes
 from sgv_demo.engines.sharegpt4video.config import read_setup
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, figures, load
-from sgv_demo.engines.sharegpt4video.figures import is_quantized
-from sgv_demo.engines.sharegpt4video.network import picture_embeddings
+from sgv_demo.engines.sharegpt4video.figures import is_quantized, published_network
+from sgv_demo.engines.sharegpt4video.network import check_checkpoint, meta_network, picture_embeddings
+from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Frame, GenerationOptions, Trace, VideoInfo
 from tests.support.tiny_llava import MARKERS, Tiny, make_checkpoint
@@ -152,6 +157,66 @@ def test_tensors_that_do_not_fit_are_named(changes, named, copy):
         load_plain(copy)
 
 
+CLIP_L = "model.vision_tower.vision_tower.vision_model."
+
+
+def write_shapes(folder: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """A safetensors file of zeros that takes no room on the disk."""
+    (folder / "model.safetensors").unlink()
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        start, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [start, end]}
+    written = json.dumps(header).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(written).to_bytes(8, "little") + written)
+        file.truncate(8 + len(written) + end)
+
+
+@pytest.fixture
+def with_clip_l(copy) -> Path:
+    """A checkpoint with a tower of CLIP-L/14-336's shapes inside, as it was trained, and no description of it."""
+    shutil.rmtree(copy / "tower")
+    language = {name: tuple(v.shape) for name, v in load_file(copy / "model.safetensors").items() if CLIP_L not in name}
+    language |= {"model.mm_projector.0.weight": (64, 1024)}
+    tower = {
+        CLIP_L + name.removeprefix("vision_model."): tuple(value.shape)
+        for name, value in meta_network(published_network()).model.vision_tower.named_parameters()
+    }
+    write_shapes(copy, language | tower)
+    rewrite(copy / "config.json", image_grid_pinpoints=[[336, 672], [672, 336]])
+    return copy
+
+
+@pytest.mark.parametrize(
+    "named", ["openai/clip-vit-large-patch14-336", "pretrained/vision_encoder/clip-vit-large-patch14-336", None]
+)
+def test_a_clip_l_inside_the_checkpoint_needs_no_second_repository(named, with_clip_l, monkeypatch):
+    monkeypatch.setattr("sgv_demo.engines.sharegpt4video.config.resolve_model", lambda *_, **__: pytest.fail("asked"))
+    rewrite(with_clip_l / "config.json", mm_vision_tower=named)
+    setup = read_setup(with_clip_l)
+    check_checkpoint(setup)
+    assert setup.own_tower
+    assert setup.vision.to_dict() == clip_l_336().to_dict()
+    assert setup.preprocessing == Preprocessing(336, MEAN, STD, 1 / 255)
+    assert setup.patches == 24
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {CLIP_L + "embeddings.position_embedding.weight": (257, 1024)},
+        {CLIP_L + "embeddings.patch_embedding.weight": (1024, 3, 16, 16)},
+        {CLIP_L + "encoder.layers.24.mlp.fc1.weight": (4096, 1024)},
+    ],
+)
+def test_another_tower_inside_the_checkpoint_is_looked_up(changes, with_clip_l):
+    write_shapes(with_clip_l, checkpoint_shapes(with_clip_l) | changes)
+    rewrite(with_clip_l / "config.json", mm_vision_tower="elsewhere")
+    with pytest.raises(EngineError, match="neither a folder nor a hub id"):
+        read_setup(with_clip_l)
+
+
 def test_tables_that_old_checkpoints_store_are_passed_over(copy):
     positions = "model.vision_tower.vision_tower.vision_model.embeddings.position_ids"
     change_weights(copy, {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(8), positions: torch.arange(5)})
@@ -220,6 +285,31 @@ def test_a_tokenizer_of_a_larger_model_is_refused(tmp_path):
     folder = make_checkpoint(tmp_path / "other", Tiny(config={"vocab_size": 200}))
     with pytest.raises(EngineError, match="embeds only 200 tokens"):
         load_plain(folder)
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_an_added_token_beyond_the_vocabulary_is_no_reason_to_refuse(special, copy):
+    """Its text can be typed: it is split like any other."""
+    tokenizer = Tokenizer.from_file(str(copy / "tokenizer.json"))
+    size = tokenizer.get_vocab_size()
+    assert tokenizer.add_special_tokens(["<pad>"]) if special else tokenizer.add_tokens(["<pad>"])
+    tokenizer.save(str(copy / "tokenizer.json"))
+    rewrite(copy / "config.json", vocab_size=size)
+    state = load_file(copy / "model.safetensors")
+    change_weights(copy, {name: state[name][:size] for name in ("model.embed_tokens.weight", "lm_head.weight")})
+    assert len(ask(load_plain(copy), question="What is <pad>?").token_ids) > 0
+
+
+def test_the_end_of_a_turn_ends_an_answer_whatever_the_files_name(copy):
+    end = Tokenizer.from_file(str(copy / "tokenizer.json")).token_to_id("<|eot_id|>")
+    assert end is not None
+    rewrite(copy / "generation_config.json", eos_token_id=end - 1)
+    plain = ask(load_plain(copy), new_tokens=12).token_ids
+    before = plain.index(plain[3])
+    head = load_file(copy / "model.safetensors")["lm_head.weight"]
+    head[[end, plain[3]]] = head[[plain[3], end]]
+    change_weights(copy, {"lm_head.weight": head})
+    assert ask(load_plain(copy), new_tokens=12).token_ids == (*plain[:before], end)
 
 
 def test_generation_config_decides_what_ends_an_answer(copy):

@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import CLIPVisionConfig, PreTrainedConfig
 
+from sgv_demo.engines.local.clip import SIDE, clip_l_336
 from sgv_demo.engines.local.loading import Shapes, read_json
 from sgv_demo.errors import EngineError
 
@@ -32,7 +33,7 @@ CLASS_ALPHA = 16
 """Alpha of a published Partial LoRA that was built without naming one; its rank is 8 then."""
 CLASS_RANK = 8
 VISION = "vit.vision_tower.vision_model."
-TILE = 336
+TILE = SIDE
 """Pixels: side of the tiles that a picture is cut into."""
 CLIP_HEAD_DIM = 64
 """Channels of one attention head in every published CLIP; CLIP-L/336 has 16 of them."""
@@ -127,20 +128,6 @@ def published_alpha(ranks: Mapping[str, int]) -> dict[str, float]:
     if ranks["wqkv"] != ranks["wo"]:
         alphas["wqkv"] = float(CLASS_ALPHA)
     return alphas
-
-
-def clip_l_336() -> CLIPVisionConfig:
-    """CLIP ViT-L/14 for 336 px, which the published code fetches by name and no file of the checkpoint describes."""
-    return CLIPVisionConfig(
-        hidden_size=1024,
-        intermediate_size=4096,
-        num_hidden_layers=24,
-        num_attention_heads=16,
-        image_size=TILE,
-        patch_size=14,
-        hidden_act="quick_gelu",
-        layer_norm_eps=1e-5,
-    )
 
 
 def read_config(folder: Path, shapes: Shapes) -> XComposer2Config:

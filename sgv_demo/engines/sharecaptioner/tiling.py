@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from sgv_demo.engines.local.clip import MEAN, STD
 from sgv_demo.engines.sharecaptioner.config import TILE
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Picture
 
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
 CELLS = 12
 """Merged cells on one side of a tile: 24 patches, two by two."""
 

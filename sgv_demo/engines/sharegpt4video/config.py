@@ -7,6 +7,7 @@ configuration is put together here, field by field.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig
 
-from sgv_demo.engines.local.loading import MODEL_FILES, Progress, read_json, resolve_model
+from sgv_demo.engines.local.clip import MEAN, SIDE, STD, clip_l_336, is_clip_l_336
+from sgv_demo.engines.local.loading import MODEL_FILES, Progress, checkpoint_shapes, read_json, resolve_model
 from sgv_demo.engines.sharegpt4video.tiles import Preprocessing, Size
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE
 from sgv_demo.errors import EngineError
@@ -53,6 +55,9 @@ VISION_REQUIRED = (
 )
 VISION_OPTIONAL = ("hidden_act", "layer_norm_eps", "num_channels")
 
+TOWER_PREFIX = "model.vision_tower.vision_tower.vision_model."
+"""How the names of the tower's tensors begin within a checkpoint."""
+
 ASSUMED = {
     "mm_projector_type": "mlp2x_gelu",
     "mm_vision_select_feature": "patch",
@@ -77,10 +82,8 @@ class Setup:
     pinpoints: tuple[Size, ...]
     """Canvas sizes to choose from, (width, height) in pixels."""
     preprocessing: Preprocessing
-    own_tower: bool
-    """True: the tower's weights are in the checkpoint; False: in `tower`."""
-    tower: Path
-    """The folder that `mm_vision_tower` names."""
+    tower: Path | None
+    """The folder with the tower's weights; None where they are in the checkpoint."""
     prompt_limit: int
     """Positions that a prompt was trained with; the published code cuts longer ones."""
     raw: Mapping[str, Any]
@@ -95,13 +98,20 @@ class Setup:
         return "int8" if how.get("load_in_8bit") else "nf4"
 
     @property
+    def own_tower(self) -> bool:
+        """Whether the tower's weights are in the checkpoint."""
+        return self.tower is None
+
+    @property
     def patches(self) -> int:
         """Patches along one side of a view."""
         return self.preprocessing.side // self.vision.patch_size  # pyright: ignore[reportOperatorIssue]
 
 
 def read_setup(folder: Path, progress: Progress | None = None, timeout: float = 3.0) -> Setup:
-    """Reads `config.json` and the configuration of the tower that it names.
+    """Reads `config.json` and what describes the tower: the folder or repository that it names.
+
+    A tower of its own with CLIP-L/14-336's shapes is that one and needs no description.
 
     Raises:
         EngineError: a file is missing, a size is missing or wrong, or the checkpoint is of another kind.
@@ -117,10 +127,7 @@ def read_setup(folder: Path, progress: Progress | None = None, timeout: float = 
             raise EngineError(f"config.json asks for {name} {raw[name]!r}; only {known!r} is implemented.")
     own_tower = bool(raw.get("unfreeze_mm_vision_tower", False))
     tower = _tower_folder(folder, raw, own_tower, progress, timeout)
-    tower_raw = read_json(tower / "config.json")
-    vision_sizes = _known(
-        tower_raw.get("vision_config", tower_raw), VISION_REQUIRED, VISION_OPTIONAL, "the tower's config"
-    )
+    vision_sizes = _vision_sizes(tower)
     text_sizes = _known(raw, TEXT_REQUIRED, TEXT_OPTIONAL, "config.json")
     try:
         text, vision = LlamaConfig(**text_sizes), CLIPVisionConfig(**vision_sizes)
@@ -133,10 +140,11 @@ def read_setup(folder: Path, progress: Progress | None = None, timeout: float = 
         )
     except (StrictDataclassError, KeyError, TypeError, ValueError) as error:
         raise EngineError(f"The settings of {folder.name} contradict each other: {_last_line(error)}.") from error
-    preprocessing = read_preprocessing(tower, vision_sizes["image_size"])
+    preprocessing = read_preprocessing(tower, vision_sizes["image_size"]) if tower else Preprocessing(SIDE, MEAN, STD)
     limit = min(text.max_position_embeddings, raw.get("tokenizer_model_max_length") or 1 << 30)
     pinpoints = _pinpoints(raw.get("image_grid_pinpoints"), preprocessing.side)
-    return Setup(folder, text, vision, network, pinpoints, preprocessing, own_tower, tower, limit, raw)
+    weights = None if own_tower else tower
+    return Setup(folder, text, vision, network, pinpoints, preprocessing, weights, limit, raw)
 
 
 def read_preprocessing(tower: Path, side: int) -> Preprocessing:
@@ -159,16 +167,35 @@ def read_preprocessing(tower: Path, side: int) -> Preprocessing:
     return Preprocessing(side, mean, std, rescale)
 
 
+def write_preprocessing(how: Preprocessing, tower: Path) -> None:
+    """Writes what `read_preprocessing` reads."""
+    sizes = {"size": {"shortest_edge": how.side}, "crop_size": {"height": how.side, "width": how.side}}
+    channels = {"image_mean": how.mean, "image_std": how.std, "rescale_factor": how.rescale}
+    (tower / "preprocessor_config.json").write_text(json.dumps({**sizes, **channels}), encoding="utf-8")
+
+
 def _tower_folder(
     folder: Path, raw: Mapping[str, Any], own_tower: bool, progress: Progress | None, timeout: float
-) -> Path:
+) -> Path | None:
+    """The folder that describes the tower; None for CLIP-L/14-336 inside the checkpoint.
+
+    Raises:
+        EngineError: there is another tower, or none, and it isn't described.
+    """
     named = raw.get("mm_vision_tower", raw.get("vision_tower"))
+    if isinstance(named, str) and named and (folder / named).is_dir():
+        return folder / named
+    if own_tower and is_clip_l_336(checkpoint_shapes(folder), TOWER_PREFIX):
+        return None
     if not isinstance(named, str) or not named:
         raise EngineError(f"config.json of {folder.name} names no mm_vision_tower; use the complete checkpoint.")
-    if (folder / named).is_dir():
-        return folder / named
     files = ("config.json", "preprocessor_config.json") if own_tower else MODEL_FILES
     return resolve_model(named, files=files, timeout=timeout, progress=progress)
+
+
+def _vision_sizes(tower: Path | None) -> dict[str, Any]:
+    raw = read_json(tower / "config.json") if tower else clip_l_336().to_dict()
+    return _known(raw.get("vision_config", raw), VISION_REQUIRED, VISION_OPTIONAL, "the tower's config")
 
 
 def _known(raw: Mapping[str, Any], required: Sequence[str], optional: Sequence[str], where: str) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class ShareGPT4Video:
         self._tokenizer = PromptTokenizer(tokenizer, setup.text.vocab_size)
         self.window = Window(setup.prompt_limit, setup.text.max_position_embeddings)
         """How much a conversation may take."""
-        self._stop_ids = stop_ids(network, setup)
+        self._stop_ids = tuple(dict.fromkeys((*stop_ids(network, setup), self._tokenizer.end)))
         self._prefixes = PrefixCache(cache_bytes)
         self._lock = threading.Lock()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import CLIPVisionConfig, DynamicCache, LlamaConfig, LlavaNextConfig
+from transformers import DynamicCache, LlamaConfig, LlavaNextConfig
 
+from sgv_demo.engines.local.clip import clip_l_336
 from sgv_demo.engines.local.figures import peak_bytes, weight_bytes
 from sgv_demo.engines.local.streaming import StopFlag
 from sgv_demo.engines.sharegpt4video.network import meta_network, picture_embeddings, prefill
@@ -31,15 +32,7 @@ def published_network() -> LlavaNextConfig:
         num_key_value_heads=8,
         max_position_embeddings=8192,
     )
-    vision = CLIPVisionConfig(
-        hidden_size=1024,
-        intermediate_size=4096,
-        num_hidden_layers=24,
-        num_attention_heads=16,
-        image_size=336,
-        patch_size=14,
-    )
-    return LlavaNextConfig(vision_config=vision, text_config=text)
+    return LlavaNextConfig(vision_config=clip_l_336(), text_config=text)
 
 
 def figures(config: LlavaNextConfig, pinpoints: tuple[Size, ...]) -> dict[str, Any]:

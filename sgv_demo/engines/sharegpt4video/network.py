@@ -153,6 +153,7 @@ def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVi
     Raises:
         EngineError: a tensor is missing or misshapen; a CLIP's text half is passed over.
     """
+    assert setup.tower is not None
     with torch.device("meta"):
         shapes = AutoModel.from_config(setup.vision).named_parameters()
         expected = {f"vision_model.{name}": tuple(value.shape) for name, value in shapes}

@@ -9,11 +9,10 @@ from typing import Any
 
 from transformers import LlavaNextForConditionalGeneration
 
-from sgv_demo.engines.sharegpt4video.config import Setup
+from sgv_demo.engines.sharegpt4video.config import Setup, write_preprocessing
 from sgv_demo.errors import EngineError
 
 TOWER = "vision_tower"
-TOWER_FILES = ("config.json", "preprocessor_config.json")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 
 
@@ -34,9 +33,8 @@ def save_checkpoint(network: LlavaNextForConditionalGeneration, setup: Setup, ou
         for name in TOKENIZER_FILES:
             if (setup.folder / name).is_file():
                 shutil.copyfile(setup.folder / name, out / name)
-        (out / TOWER).mkdir()
-        for name in TOWER_FILES:
-            shutil.copyfile(setup.tower / name, out / TOWER / name)
+        setup.vision.save_pretrained(out / TOWER)
+        write_preprocessing(setup.preprocessing, out / TOWER)
         how = quantization if isinstance(quantization, dict) else quantization.to_dict()
         changed = {"quantization_config": how, "mm_vision_tower": TOWER, "unfreeze_mm_vision_tower": True}
         text = json.dumps({**setup.raw, **changed}, indent=1, default=str)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import AddedToken, PreTrainedTokenizerFast
 
 from sgv_demo.engines.local.streaming import hold_back
 from sgv_demo.engines.prompts import IMAGE, Piece
@@ -25,14 +25,14 @@ MARKERS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|e
 class PromptTokenizer:
     """A checkpoint's tokenizer under ShareGPT4Video's rules; safe to use from several threads."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, vocabulary: int) -> None:
         """
         Args:
             tokenizer: any that knows the Llama-3 markers.
             vocabulary: how many tokens the network embeds.
 
         Raises:
-            EngineError: a marker is missing, or an id has no embedding.
+            EngineError: a marker is missing, or an id of the base vocabulary has no embedding.
         """
         self._tokenizer = tokenizer
         self._lock = threading.Lock()
@@ -42,11 +42,15 @@ class PromptTokenizer:
             raise EngineError(
                 f"The tokenizer lacks {', '.join(missing)}; use the tokenizer of ShareGPT4Video-8B (Llama 3)."
             )
-        if max(known.values()) >= vocabulary:
+        beyond = {text: i for text, i in known.items() if i >= vocabulary}
+        added = beyond.keys() & tokenizer.get_added_vocab().keys() - set(MARKERS)
+        if beyond.keys() - added:
             raise EngineError(
-                f"The tokenizer's ids reach {max(known.values())} but the model embeds only {vocabulary} tokens;"
+                f"The tokenizer's ids reach {max(beyond.values())} but the model embeds only {vocabulary} tokens;"
                 " tokenizer and weights are of different models."
             )
+        # As special tokens they are split like any text when somebody types them.
+        tokenizer.add_tokens([AddedToken(text, special=True, normalized=False) for text in added], special_tokens=True)
         self._ids = {marker: known[marker] for marker in MARKERS}
         self.end = self._ids["<|eot_id|>"]
         """Id of the marker that closes a turn."""
