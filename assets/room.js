@@ -252,7 +252,7 @@ sgv.room = (() => {
       };
       return el("li", {}, open, remove);
     });
-    const said = all.length ? "Remembered by this browser only. Deleting also deletes the result, its frames and its links on the server."
+    const said = all.length ? "Remembered by this browser only. Deleting also deletes your links and, unless others have the same result, its frames on the server."
       : "Your results are listed here once a run has ended. The list stays in this browser.";
     const box = dialog("room-history", "History", el("p", { className: "hint", textContent: said }), el("ul", {}, ...rows));
   }
@@ -329,11 +329,18 @@ sgv.room = (() => {
     if (message.removed || message.gone) forget(message.removed ?? message.gone);
   }
 
+  // A random word that stands for this browser: what it made is its own. It leaves this browser for this server alone.
+  function whoAmI() {
+    const me = saved("sgv-me", null) ?? Array.from(crypto.getRandomValues(new Uint8Array(24)), (b) => b.toString(16).padStart(2, "0")).join("");
+    save("sgv-me", me);
+    return me;
+  }
+
   function listen(props, watch, send) {
     act = send;
     watch("value", () => hear(props.value));
     const token = new URLSearchParams(location.search).get("r");
-    if (token) setTimeout(() => act({ name: "link", token }), 0);
+    setTimeout(() => act({ name: "hello", me: whoAmI(), token }), 0);
   }
 
   // A moment in the address (?t=12) is gone to when there is something to play.

@@ -15,13 +15,11 @@ from sgv_demo.events import Analysis, Event, Opened, Working
 from sgv_demo.keyframes.watch import Step, watch
 from sgv_demo.results.store import content_hash
 from sgv_demo.settings import Settings
-from sgv_demo.types import AnalysisOptions, EngineInfo, Frame, SamplingOptions
+from sgv_demo.types import Frame, SamplingOptions
 from sgv_demo.video.reader import VideoReader, open_video
 
 MOST_FRAMES = 64
 """Pictures that one question may look at."""
-
-_NOBODY = EngineInfo("none", "Nothing written")
 
 
 def prepare_scene(
@@ -101,7 +99,7 @@ def _measured_scene(
 ) -> Generator[Event, None, Scene]:
     usable = analysis is not None and analysis.finished and _same_range(analysis.options.sampling, sampling)
     if not usable or analysis is None or not any(mark.look for mark in analysis.keyframes):
-        analysis = Analysis(_NOBODY, AnalysisOptions(sampling))
+        analysis = Analysis()
         for item in watch(path, replace(sampling, measure=True, published=False), settings):
             if not isinstance(item, Step):
                 analysis = analysis.apply(item)

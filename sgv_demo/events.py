@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from sgv_demo.types import (
@@ -13,10 +13,24 @@ from sgv_demo.types import (
     Failure,
     Frame,
     KeyframeMark,
+    Picture,
     Sample,
     TraceMark,
     VideoInfo,
 )
+
+NOBODY = EngineInfo("none", "Nothing written")
+"""Stands where no engine writes: keyframes alone, or before a run has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run begins: who writes, and what was chosen."""
+
+    engine: EngineInfo
+    options: AnalysisOptions
+    key: str = ""
+    """The stored result's key; empty when nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class Kept:
 
     mark: KeyframeMark
     frame: Frame | None = None
-    """Its pixels; None when replayed from the store."""
+    """Its pixels; None once they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,8 @@ class Captioned:
 
     caption: Caption
     from_store: bool = False
+    picture: Picture | None = field(default=None, compare=False, repr=False)
+    """What the model saw, (h, w, 3) uint8 RGB; None once it is stored, and where the engine shows none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,8 @@ class Summarized:
     levels: int = 1
     """More than 1 when the captions didn't fit the engine's context and were summarized in segments first."""
     trace: TraceMark | None = None
+    picture: Picture | None = field(default=None, compare=False, repr=False)
+    """What the model saw, as with `Captioned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +125,16 @@ class Finished:
 
 
 Event: TypeAlias = (
-    Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Working | Failed | Finished
+    Begun | Opened | Sampled | Kept | Measured | Delta | Captioned | Summarized | Noted | Working | Failed | Finished
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One user's state: everything known about one run. Changed by `apply` alone."""
+    """One user's state: everything known about one run. Changed by `apply` alone; `Analysis()` is before its first."""
 
-    engine: EngineInfo
-    options: AnalysisOptions
+    engine: EngineInfo = NOBODY
+    options: AnalysisOptions = field(default_factory=AnalysisOptions)
     video: VideoInfo | None = None
     samples: tuple[Sample, ...] = ()
     keyframes: tuple[KeyframeMark, ...] = ()
@@ -144,6 +162,8 @@ class Analysis:
         if self.working and not isinstance(event, (Working, Sampled, Noted)):
             self = replace(self, working="")
         match event:
+            case Begun(engine, options, key):
+                return Analysis(engine, options, key=key)
             case Opened(info):
                 return replace(self, video=info)
             case Sampled(sample):

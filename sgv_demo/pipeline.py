@@ -6,19 +6,18 @@ engine is whatever fits the protocols of `sgv_demo.engines`.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from sgv_demo.engines import Captioner
-from sgv_demo.errors import SgvError, StoreError
-from sgv_demo.events import Captioned, Event, Failed, Finished, Noted, Opened, Summarized
+from sgv_demo.errors import SgvError
+from sgv_demo.events import NOBODY, Begun, Captioned, Event, Failed, Finished, Opened, Summarized
 from sgv_demo.keyframes.watch import Step, watch
-from sgv_demo.results.store import Session, Store, content_hash, key_of
+from sgv_demo.results.log import Read
+from sgv_demo.results.store import Store, content_hash, key_of
 from sgv_demo.settings import Settings
 from sgv_demo.steps import attempt, summarize, trace_mark
 from sgv_demo.types import (
@@ -30,10 +29,7 @@ from sgv_demo.types import (
     Generation,
     Keyframe,
     SamplingOptions,
-    Trace,
 )
-
-log = logging.getLogger(__name__)
 
 FAST_KEYFRAMES = 128
 """Most keyframes in one fast caption: the picture is cut into 16 tiles, so more would leave a few pixels each."""
@@ -46,17 +42,17 @@ def find_keyframes(path: Path, sampling: SamplingOptions, settings: Settings) ->
         SgvError: the file or the options can't be used.
     """
     started = time.monotonic()
+    yield Begun(NOBODY, AnalysisOptions(sampling))
     for item in watch(path, sampling, settings):
         if not isinstance(item, Step):
             yield item
     yield Finished(time.monotonic() - started)
 
 
-def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, settings: Settings) -> str:
-    """The key under which a store keeps this analysis."""
-    return key_of(
-        content_hash(path), engine, options, (settings.frame_long_side, settings.measure_rate, settings.clip_model)
-    )
+def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, settings: Settings, take: str = "") -> str:
+    """The key under which a store keeps this analysis; another `take` is another analysis with the same options."""
+    extra = (settings.frame_long_side, settings.measure_rate, settings.clip_model, *([take] if take else []))
+    return key_of(content_hash(path), engine, options, extra)
 
 
 def fitted(options: AnalysisOptions, engine: EngineInfo) -> AnalysisOptions:
@@ -67,43 +63,42 @@ def fitted(options: AnalysisOptions, engine: EngineInfo) -> AnalysisOptions:
 
 
 def analyze(
-    path: Path, captioner: Captioner, options: AnalysisOptions, settings: Settings, *, store: Store | None = None
+    path: Path,
+    captioner: Captioner,
+    options: AnalysisOptions,
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    take: str = "",
 ) -> Generator[Event, None, None]:
     """The whole way: keyframes, a caption for each step, a summary.
 
-    With a store every event is kept as it comes. What an earlier run of the same video, engine and options left is
-    taken from there: a finished one opens at once, one that was stopped or failed goes on where it ended.
+    With a store every event is kept as it comes. What an earlier run of the same video, engine and options (and the
+    same `take`) left is taken from there: a finished one opens at once, one that was stopped or failed goes on where
+    it ended.
 
     Raises:
         SgvError: the file or the options can't be used. A failing engine is a `Failed` event instead.
     """
     options = fitted(options, captioner.info)
-    session: Session | None = None
-    trouble = ""
-    if store is not None:
-        try:
-            session = store.session(result_key(path, captioner.info, options, settings))
-        except StoreError as error:
-            trouble = str(error)
-    with session or nullcontext():
-        if trouble:
-            yield Noted(trouble)
-        if session and any(isinstance(event, Finished) for event in session.earlier):
-            yield from _replay(session, path)
-            return
-        for event in _Run(path, captioner, options, settings, session).events():
-            yield event
-            if session:
-                try:
-                    session.write(event)
-                except StoreError as error:
-                    session = None
-                    yield Noted(str(error))
+    if store is None:
+        yield Begun(captioner.info, options)
+        yield from _Run(path, captioner, options, settings).events()
+        return
+    with store.log(result_key(path, captioner.info, options, settings, take)) as log:
+        run = _Run(path, captioner, options, settings, log.earlier.events)
+        yield from log.record(_begun(Begun(captioner.info, options, log.key), path, log.earlier, run))
 
 
-def _replay(session: Session, path: Path) -> Iterator[Event]:
-    for event in session.earlier:
-        yield Opened(replace(event.info, path=path)) if isinstance(event, Opened) else event
+def _begun(begun: Begun, path: Path, earlier: Read, run: _Run) -> Generator[Event, None, None]:
+    """The beginning, then what an earlier run left if that was whole, else the run."""
+    yield begun
+    if not earlier.finished:
+        yield from run.events()
+        return
+    for event in earlier.events:
+        if not isinstance(event, Begun):
+            yield Opened(replace(event.info, path=path)) if isinstance(event, Opened) else event
 
 
 class _Run:
@@ -115,16 +110,15 @@ class _Run:
         captioner: Captioner,
         options: AnalysisOptions,
         settings: Settings,
-        session: Session | None,
+        earlier: Iterable[Event] = (),
     ) -> None:
+        """`earlier`: what another run of the same left; its captions needn't be written again."""
         self.path, self.captioner, self.options, self.settings = path, captioner, options, settings
-        self.session = session
         self.captions: list[Caption] = []
         self.published = options.sampling.published
         """Published sampling goes on after a blank answer, as the published code does."""
         self.broken = False
         """True when the video couldn't be read to its end."""
-        earlier = session.earlier if session else []
         self.earlier = {e.caption.index: e.caption for e in earlier if isinstance(e, Captioned)}
 
     def events(self) -> Iterator[Event]:
@@ -134,8 +128,8 @@ class _Run:
         if not (yield from steps):
             return
         if self.options.summarize and self.options.mode == "sliding":
-            how, keep = self.options.generation, self._keep_picture
-            if not (yield from summarize(self.captions, self.captioner, how, keep, blank_is_fine=self.published)):
+            how = self.options.generation
+            if not (yield from summarize(self.captions, self.captioner, how, blank_is_fine=self.published)):
                 return
         elif self.options.summarize and self.captions:
             # One text about the whole video is a summary already; nothing is written twice.
@@ -176,7 +170,7 @@ class _Run:
     def _watch(self, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:
         """`watch`, but once there are captions a reading error is a `Failed`, so that they are kept."""
         try:
-            yield from watch(self.path, sampling, settings, session=self.session)
+            yield from watch(self.path, sampling, settings)
         except SgvError as error:
             if not self.captions:
                 raise
@@ -201,17 +195,8 @@ class _Run:
         if result is None:
             return False
         text, trace = result
-        mark = trace_mark(trace, self._keep_picture(trace, index))
+        mark = trace_mark(trace)
         caption = Caption(index, before.time, after.time, text, evidence, after.stated_time, after.look, mark)
         self.captions.append(caption)
-        yield Captioned(caption)
+        yield Captioned(caption, picture=trace.picture)
         return True
-
-    def _keep_picture(self, trace: Trace, step: int | str) -> str | None:
-        if self.session is None or trace.picture is None:
-            return None
-        try:
-            return self.session.saw(step, trace.picture)
-        except StoreError as error:
-            log.warning("%s", error)
-            return None

@@ -72,6 +72,12 @@ class Settings:
     """Most that results may take on disk; the oldest go first."""
     permalinks: bool = True
     """Whether a visitor may make a link that opens a result for whoever has it."""
+    max_links: int = 100
+    """Most links to one result, all visitors together."""
+    max_note: int = 5000
+    """Characters of one note or one corrected caption at most."""
+    max_review: int = 500_000
+    """Characters of all notes and corrections of one result at most."""
     dataset: str = ""
     """A file of annotations (JSONL) that the page offers; empty: visitors upload one."""
     videos_dir: str = ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from typing import Literal
 
 from sgv_demo.engines import Answerer, Captioner, Scene
 from sgv_demo.errors import SettingsError, SgvError
@@ -85,7 +84,6 @@ def summarize(
     captions: Sequence[Caption],
     captioner: Captioner,
     options: GenerationOptions,
-    keep_picture: Callable[[Trace, Literal["summary"]], str | None] | None = None,
     *,
     blank_is_fine: bool = False,
 ) -> Generator[Event, None, bool]:
@@ -121,8 +119,7 @@ def summarize(
     if result is None:
         return False
     text, trace = result
-    picture = keep_picture(trace, "summary") if keep_picture else None
-    yield Summarized(text, levels, trace_mark(trace, picture))
+    yield Summarized(text, levels, trace_mark(trace), trace.picture)
     return True
 
 

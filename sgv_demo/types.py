@@ -176,9 +176,9 @@ class Keyframe:
         """Seconds on the video's own clock."""
         return self.frame.time
 
-    def mark(self, picture: str | None = None) -> KeyframeMark:
-        """The same without pixels; `picture` is the file name under which they were stored."""
-        return KeyframeMark(self.index, self.time, self.similarity, self.stated_time, self.look, picture)
+    def mark(self) -> KeyframeMark:
+        """The same without pixels."""
+        return KeyframeMark(self.index, self.time, self.similarity, self.stated_time, self.look)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,14 +87,12 @@ def frames(args: Namespace) -> None:
 
 def keyframes(args: Namespace) -> None:
     """Prints keyframes and what was measured between them."""
-    from sgv_demo.engines.measured.engine import INFO as MEASURED
     from sgv_demo.formats.exports import clock, evidence_phrases
     from sgv_demo.pipeline import find_keyframes
 
     sampling = sampling_for(args)
-    start = Analysis(MEASURED, AnalysisOptions(sampling))
     terminal = Terminal(quiet=True)
-    analysis = terminal.fold(find_keyframes(args.video, sampling, settings_for(args)), start)
+    analysis = terminal.fold(find_keyframes(args.video, sampling, settings_for(args)))
     write_json(json_for(analysis, captions=False), args.json)
     if args.json == "-":
         return
@@ -110,7 +108,7 @@ def caption(args: Namespace) -> None:
     """Captions a video; texts stream to standard output unless JSON goes there."""
     from sgv_demo.engines.shelf import load_captioner
     from sgv_demo.formats.thumbnails import FEW, SIDE, small, stored
-    from sgv_demo.pipeline import analyze, fitted, result_key
+    from sgv_demo.pipeline import analyze, fitted
     from sgv_demo.results.store import Store
 
     settings = settings_for(args)
@@ -118,9 +116,8 @@ def caption(args: Namespace) -> None:
     options = fitted(AnalysisOptions(sampling_for(args), args.mode, generation_for(args)), captioner.info)
     store = Store(settings.store_path, settings.store_megabytes) if args.resume else None
     terminal = Terminal(quiet=to_stdout(args), label=captioner.info.label)
-    start = Analysis(captioner.info, options)
     events = analyze(args.video, captioner, options, settings, store=store)
-    analysis = start
+    analysis = Analysis()
     pictures: dict[int, bytes] = {}
     try:
         for event in events:
@@ -133,8 +130,7 @@ def caption(args: Namespace) -> None:
         events.close()
         if analysis.captions:
             if args.html and store and not pictures:
-                key = result_key(args.video, captioner.info, options, settings)
-                pictures = stored(store.folder(key), analysis.keyframes)
+                pictures = stored(store.folder(analysis.key), analysis.keyframes)
             _save(analysis, pictures, args)
 
 

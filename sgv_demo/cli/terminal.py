@@ -84,12 +84,13 @@ class Terminal:
         self._open: int | str | None = None
         self._progress = sys.stderr.isatty()
 
-    def fold(self, events: Iterable[Event], analysis: Analysis) -> Analysis:
-        """Prints every event and returns the state after the last.
+    def fold(self, events: Iterable[Event], analysis: Analysis | None = None) -> Analysis:
+        """Prints every event and returns the state after the last, on from `analysis` where there is one.
 
         Raises:
             EngineError: a step failed; what was finished before has been printed.
         """
+        analysis = analysis or Analysis()
         for event in events:
             analysis = analysis.apply(event)
             self.show(event, analysis)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sgv_demo.errors import SettingsError, StoreError
+from sgv_demo.errors import SettingsError
 from sgv_demo.events import Event, Kept, Measured, Noted, Opened, Sampled, Working
 from sgv_demo.evidence.look import is_blank, look
 from sgv_demo.evidence.measure import GapMeter
@@ -24,7 +24,6 @@ from sgv_demo.evidence.reading import text_reader
 from sgv_demo.keyframes.published import captioner_indices
 from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
 from sgv_demo.keyframes.similarity import Embedder, make_embedder
-from sgv_demo.results.store import Session
 from sgv_demo.settings import Settings
 from sgv_demo.types import Evidence, Frame, Keyframe, Sample, SamplingOptions, VideoInfo
 from sgv_demo.video.reader import VideoReader, open_video
@@ -49,9 +48,7 @@ class _Seen:
     last: bool = False
 
 
-def watch(
-    path: Path, sampling: SamplingOptions, settings: Settings, *, session: Session | None = None
-) -> Iterator[Event | Step]:
+def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Iterator[Event | Step]:
     """Yields `Opened`, then `Sampled`, `Kept`, `Measured` and a `Step` for each keyframe, and `Noted` at the end.
 
     Raises:
@@ -64,7 +61,7 @@ def watch(
         _check_range(sampling, reader.info)
         ends = reader.info.start + reader.info.duration
         until = min(ends, sampling.end if sampling.end is not None else ends)
-        keeper = _Keeper(sampling, until, session, settings.clip_model or None)
+        keeper = _Keeper(sampling, until, settings.clip_model or None)
         if sampling.maximum:
             yield from _limited(reader, sampling, settings, keeper)
         else:
@@ -104,11 +101,10 @@ def _check_range(sampling: SamplingOptions, info: VideoInfo) -> None:
 class _Keeper:
     """Turns frames into samples, keyframes and evidence."""
 
-    def __init__(self, sampling: SamplingOptions, end: float, session: Session | None, clip_model: str | None) -> None:
+    def __init__(self, sampling: SamplingOptions, end: float, clip_model: str | None) -> None:
         self.sampling = sampling
         self.end = end
         """Seconds: where the range or the video ends."""
-        self.session = session
         self.embedder: Embedder = make_embedder(sampling.similarity, model=clip_model)
         self.selector = KeyframeSelector[NDArray[np.float32]](
             sampling.threshold_in_force, keep_all=sampling.keep_all, every=sampling.every
@@ -159,23 +155,12 @@ class _Keeper:
         evidence = None
         if self.meter and self.previous:
             evidence = self.meter.gap(self.previous, keyframe)
-        picture = yield from self._store(keyframe)
-        yield Kept(keyframe.mark(picture), frame)
+        yield Kept(keyframe.mark(), frame)
         if evidence:
             yield Measured(evidence)
         yield Step(keyframe, evidence)
         self.previous = keyframe
         self.count += 1
-
-    def _store(self, keyframe: Keyframe) -> Iterator[Event]:
-        if self.session is None:
-            return None
-        try:
-            return self.session.keyframe(keyframe.index, keyframe.frame.image)
-        except StoreError as error:
-            self.session = None
-            yield Noted(str(error))
-            return None
 
 
 def _frames(

@@ -1,13 +1,17 @@
 """An `Analysis` or an event as plain JSON data and back: the one schema of exports, the store and the command line.
 
-No local path ever gets into a record: a video is named by its file name alone.
+No local path ever gets into a record: a video is named by its file name alone. Whatever is written can be read: half
+a character (a lone surrogate) is written as U+FFFD, and a number that JSON has no word for as the nearest that it has.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from sgv_demo.errors import StoreError
 from sgv_demo.events import (
     Analysis,
+    Begun,
     Captioned,
     Event,
     Failed,
@@ -41,12 +46,15 @@ from sgv_demo.types import (
 
 Record = dict[str, Any]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_INTEGER = 2**63 - 1
+
 _ENGINE = TypeAdapter(EngineInfo)
 _OPTIONS = TypeAdapter(AnalysisOptions)
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _MARKS = TypeAdapter(tuple[KeyframeMark, ...])
 _EVIDENCE = TypeAdapter(tuple[Evidence, ...])
-_CAPTIONS = TypeAdapter(tuple[Caption, ...])
+_CAPTION = TypeAdapter(Caption)
 _TRACE = TypeAdapter(TraceMark | None)
 _FAILURE = TypeAdapter(Failure | None)
 
@@ -83,14 +91,14 @@ def video_from_record(record: Record) -> VideoInfo:
 
 def to_record(analysis: Analysis) -> Record:
     """The documented JSON of `keyframes` and `caption` (see the README's "Data")."""
-    return {
+    record = {
         "video": video_record(analysis.video) if analysis.video else None,
         "engine": _ENGINE.dump_python(analysis.engine, mode="json"),
         "settings": _settings(analysis),
         "samples": _SAMPLES.dump_python(analysis.samples, mode="json"),
         "keyframes": _MARKS.dump_python(analysis.keyframes, mode="json"),
         "evidence": _EVIDENCE.dump_python(analysis.evidence, mode="json"),
-        "captions": _CAPTIONS.dump_python(analysis.captions, mode="json"),
+        "captions": [_CAPTION.dump_python(caption, mode="json") for caption in analysis.captions],
         "summary": analysis.summary,
         "summary_levels": analysis.summary_levels,
         "summary_trace": _TRACE.dump_python(analysis.summary_trace, mode="json"),
@@ -99,6 +107,25 @@ def to_record(analysis: Analysis) -> Record:
         "finished": analysis.finished,
         "seconds": analysis.seconds,
     }
+    return _writable(record)
+
+
+def _writable(value: Any) -> Any:
+    """JSON data without what can't be written or read again."""
+    match value:
+        case str():
+            return _SURROGATE.sub("\ufffd", value)
+        case bool() | None:
+            return value
+        case int():
+            return max(-_LARGEST_INTEGER, min(_LARGEST_INTEGER, value))
+        case float():
+            return 0.0 if isnan(value) else max(-sys.float_info.max, min(sys.float_info.max, value))
+        case Mapping():
+            return {_writable(name): _writable(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_writable(item) for item in value]
+    return value
 
 
 def _settings(analysis: Analysis) -> Record:
@@ -131,10 +158,10 @@ def from_record(record: object) -> Analysis:
             samples=_SAMPLES.validate_python(data.get("samples") or ()),
             keyframes=_MARKS.validate_python(data.get("keyframes") or ()),
             evidence=_EVIDENCE.validate_python(data.get("evidence") or ()),
-            captions=_CAPTIONS.validate_python(data["captions"]),
+            captions=tuple(map(_caption, data["captions"])),
             summary=str(data.get("summary") or ""),
             summary_levels=int(data.get("summary_levels") or 1),
-            summary_trace=_TRACE.validate_python(data.get("summary_trace")),
+            summary_trace=_trace(data.get("summary_trace")),
             notes=tuple(str(n) for n in data.get("notes") or ()),
             failure=_FAILURE.validate_python(data.get("failure")),
             finished=bool(data.get("finished", True)),
@@ -143,6 +170,17 @@ def from_record(record: object) -> Analysis:
     except (ValidationError, TypeError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"This JSON isn't a result of this program ({reason}); export it again.") from error
+
+
+def _caption(data: object) -> Caption:
+    record = {**data, "trace": _trace(data.get("trace"))} if isinstance(data, dict) else data
+    return _CAPTION.validate_python(record)
+
+
+def _trace(data: object) -> TraceMark | None:
+    """Older versions wrote null where a server had told no number."""
+    told = {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+    return _TRACE.validate_python(told)
 
 
 def parse(text: str) -> Analysis:
@@ -167,12 +205,11 @@ def _finite(text: str) -> float:
     return value
 
 
+_MARK = TypeAdapter(KeyframeMark)
 _EVENTS: dict[str, TypeAdapter[Any]] = {
+    "begun": TypeAdapter(Begun),
     "sampled": TypeAdapter(Sampled),
-    "kept": TypeAdapter(KeyframeMark),
     "measured": TypeAdapter(Measured),
-    "captioned": TypeAdapter(Caption),
-    "summarized": TypeAdapter(Summarized),
     "noted": TypeAdapter(Noted),
     "failed": TypeAdapter(Failed),
     "finished": TypeAdapter(Finished),
@@ -181,20 +218,21 @@ _EVENTS: dict[str, TypeAdapter[Any]] = {
 
 def event_to_line(event: Event) -> str | None:
     """One line of a stored result's log, or None for an event that isn't kept (deltas, status)."""
+    kind = type(event).__name__.lower()
     match event:
         case Opened(info):
             data: object = video_record(info)
-            kind = "opened"
         case Kept(mark):
-            kind, data = "kept", _EVENTS["kept"].dump_python(mark, mode="json")
+            data = _MARK.dump_python(mark, mode="json")
         case Captioned(caption):
-            kind, data = "captioned", _EVENTS["captioned"].dump_python(caption, mode="json")
+            data = _CAPTION.dump_python(caption, mode="json")
+        case Summarized(text, levels, trace):
+            data = {"text": text, "levels": levels, "trace": _TRACE.dump_python(trace, mode="json")}
         case _:
-            kind = type(event).__name__.lower()
             if kind not in _EVENTS:
                 return None
             data = _EVENTS[kind].dump_python(event, mode="json")
-    return json.dumps({kind: data}, ensure_ascii=False, sort_keys=True)
+    return json.dumps({kind: _writable(data)}, ensure_ascii=False, sort_keys=True)
 
 
 def event_from_line(line: str) -> Event | None:
@@ -206,9 +244,11 @@ def event_from_line(line: str) -> Event | None:
             case "opened":
                 return Opened(video_from_record(data))
             case "kept":
-                return Kept(_EVENTS["kept"].validate_python(data))
+                return Kept(_MARK.validate_python(data))
             case "captioned":
-                return Captioned(_EVENTS["captioned"].validate_python(data), from_store=True)
+                return Captioned(_caption(data), from_store=True)
+            case "summarized":
+                return Summarized(str(data["text"]), int(data.get("levels", 1)), _trace(data.get("trace")))
             case _:
                 return _EVENTS[kind].validate_python(data)
     except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis
 from sgv_demo.evidence import KINDS
 from sgv_demo.types import Caption
@@ -94,6 +95,19 @@ def to_record(review: Review) -> list[dict[str, Any]]:
         {"index": v.index, "rating": v.rating, "text": v.text, "note": v.note, "flagged": v.flagged}
         for v in review.verdicts
     ]
+
+
+def check_lengths(review: Review, most_each: int, most: int) -> None:
+    """Looks whether notes and corrections are as short as is allowed, in characters.
+
+    Raises:
+        StoreError: one is longer than `most_each`, or all together than `most`.
+    """
+    lengths = [len(text) for v in review.verdicts for text in (v.note, v.text or "")]
+    if max(lengths, default=0) > most_each:
+        raise StoreError(f"A note or correction has at most {most_each:,} characters; shorten the longest one.")
+    if sum(lengths) > most:
+        raise StoreError(f"All notes and corrections together have at most {most:,} characters; shorten some.")
 
 
 def from_record(data: object) -> Review:

@@ -1,48 +1,51 @@
 """Results on disk, keyed by content: replay, resume, pictures.
 
-A result is a folder named by a hash over the video's content, the engine and every option. Inside, `events.jsonl` is
-the log of its events: what was seen is what is replayed, and a result cut off in the middle resumes where its log
-ends. `keyframes/` and `saw/` hold pictures. Who has the video or the key has the permission; nothing lists keys.
+    results/KEY/              what was computed, shared by all who run the same video with the same options
+        events.jsonl          the log of its events (see `log`): what was seen is what is replayed
+        keyframes/ saw/       pictures
+    people/KEY/PERSON/        what is somebody's: the file's name, exports, links (see `links`)
+    links/TOKEN               where a permalink leads
+    locks/                    who writes a result right now
+
+A key is a hash over the video's content, the engine and every option. Who has the video or the key has the permission
+to read what was computed; nothing lists keys.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import hmac
 import json
 import logging
 import os
 import re
 import secrets
 import shutil
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import lru_cache, reduce
 from pathlib import Path
-from typing import IO
 
-import numpy as np
-from PIL import Image
+from filelock import FileLock, Timeout
 
 from sgv_demo import __version__
 from sgv_demo.errors import StoreError
-from sgv_demo.events import Analysis, Event
-from sgv_demo.results import review as reviews
-from sgv_demo.results.record import event_from_line, event_to_line, from_record, to_record
-from sgv_demo.results.review import NONE, Review
-from sgv_demo.types import AnalysisOptions, EngineInfo, Picture
+from sgv_demo.events import Analysis, Begun, Noted
+from sgv_demo.results.log import NAME, Log, Read, read, trouble
+from sgv_demo.results.record import parse
+from sgv_demo.types import AnalysisOptions, EngineInfo
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[0-9a-f]{40}")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+_OLDER = "result.json"
+"""In older versions: the whole result, beside a log without its beginning."""
+TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _IN_USE_SECONDS = 600.0
 _LOCK_SECONDS = 3.0
 """How long a run waits for a stopped one of the same result to end its step."""
+_LOCK_DAYS = 86_400.0
 
 
 def content_hash(path: Path) -> str:
@@ -68,10 +71,12 @@ class Store:
     """A folder of results with a size cap."""
 
     def __init__(self, root: Path, megabytes: int) -> None:
-        """`root` is made when needed; `megabytes` caps all results together."""
+        """`root` is made when needed; `megabytes` caps everything together."""
         self.root = root / "results"
+        self.people = root / "people"
+        """Beside the results: who has one result must not find who else has it, nor their links."""
         self.links = root / "links"
-        """Beside the results, whose files the page serves: who has one link must not find the others."""
+        self.locks = root / "locks"
         self.megabytes = megabytes
 
     def folder(self, key: str) -> Path:
@@ -80,252 +85,203 @@ class Store:
         Raises:
             StoreError: `key` is no key (and so could name a place outside the store).
         """
-        if not _KEY.fullmatch(key):
-            raise StoreError("That is not a result's key; use a link as it was given.")
-        return self.root / key
+        return self.root / checked(key)
 
-    def load(self, key: str, engine: EngineInfo, options: AnalysisOptions) -> Analysis | None:
-        """The stored state, or None when there is none."""
-        events = self.events(key)
-        if not events:
-            return None
-        return reduce(Analysis.apply, events, Analysis(engine, options, key=key))
+    def has(self, key: str) -> bool:
+        """Whether there is a result under a key."""
+        return any((self.folder(key) / name).is_file() for name in (NAME, _OLDER))
 
-    def events(self, key: str) -> list[Event]:
-        """The log; torn lines are left out."""
-        path = self.folder(key) / "events.jsonl"
-        if not path.is_file():
-            return []
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [event for event in map(event_from_line, lines) if event is not None]
+    def read(self, key: str) -> Read:
+        """What a result's log holds; nothing where there is none, or none that can be read."""
+        try:
+            return read(key, (self.folder(key) / NAME).read_bytes())
+        except FileNotFoundError:
+            return Read()
+        except OSError as error:
+            logger.warning("The log of %s can't be read: %s", key, error)
+            return Read()
 
-    def remember(self, analysis: Analysis) -> None:
-        """Writes a result as a whole, so that its key alone opens it again.
+    @contextmanager
+    def log(self, key: str) -> Iterator[Log]:
+        """A result's log, open for what comes; a result that is being written by somebody else gets another key.
+
+        Nothing that the disk may do is an error here: the log then says so, and lets events pass.
 
         Raises:
-            StoreError: the disk is full or not writable.
+            StoreError: `key` is no key.
         """
-        folder = self.folder(analysis.key)
+        log, lock = Log(key, self.folder(key), self.read(key)), None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
-                json.dump(to_record(analysis), part, ensure_ascii=False)
-            os.replace(part.name, folder / "result.json")
+            if not log.earlier.finished:  # a whole result needs no writing
+                lock = self.hold(key, _LOCK_SECONDS)
+                if lock is None:
+                    key = secrets.token_hex(20)
+                    lock = self.hold(key)
+                log = Log(key, self.folder(key), self.read(key))
+                if not log.earlier.finished:
+                    log.open()
         except OSError as error:
-            raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
+            log.troubles.append(trouble(error))
+        try:
+            yield log
+        finally:
+            wrote = log.close()
+            if lock is not None:
+                lock.release()
+            if wrote:
+                self.prune(keep=log.key)
+
+    def hold(self, key: str, seconds: float = 0.0) -> FileLock | None:
+        """Makes the caller a result's only writer, until `release`; None when somebody else still is after `seconds`.
+
+        Raises:
+            OSError: the disk is full or not writable.
+        """
+        self.locks.mkdir(parents=True, exist_ok=True)
+        # A run is begun in one thread and may be closed in another.
+        lock = FileLock(self.locks / f"{checked(key)}.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=seconds)
+        except Timeout:
+            return None
+        with suppress(OSError):
+            os.utime(lock.lock_file)
+        return lock
+
+    @contextmanager
+    def people_of(self, key: str) -> Iterator[None]:
+        """While who has a result is being changed.
+
+        Raises:
+            OSError: the disk is full or not writable.
+        """
+        self.locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.locks / f"{checked(key)}-people.lock", timeout=_LOCK_SECONDS):
+            yield
 
     def recall(self, key: str) -> Analysis | None:
-        """What `remember` wrote, or None when there is nothing (any more).
+        """A result as it was when its log ended, or None when there is nothing (any more).
 
         Raises:
-            StoreError: `key` is no key, or its file is damaged.
+            StoreError: `key` is no key, or nothing of the result can be read.
         """
+        found = self.read(key)
+        if found.events and isinstance(found.events[0], Begun):
+            analysis = reduce(Analysis.apply, found.events, Analysis())
+            damaged = "A part of this stored result was damaged on disk and is left out; run the video again."
+            return replace(analysis.apply(Noted(damaged)) if found.damaged else analysis, key=key)
         try:
-            record = json.loads((self.folder(key) / "result.json").read_text(encoding="utf-8"))
+            return replace(parse((self.folder(key) / _OLDER).read_text(encoding="utf-8")), key=key)
         except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
+            if not found.damaged:
+                return None
+            raise StoreError("This stored result can't be read any more; run the video again.") from None
+        except (OSError, UnicodeDecodeError, StoreError) as error:
             raise StoreError("This stored result can't be read any more; run the video again.") from error
-        return replace(from_record(record), key=key)
 
-    def keep_video(self, key: str, path: Path) -> None:
-        """Keeps a video beside its result, without taking the space twice where the disk can link.
+    def remove(self, key: str) -> bool:
+        """Removes what was computed and all that people have of it; returns False while somebody writes it."""
+        try:
+            with self.people_of(key):
+                return self.remove_held(key)
+        except OSError as error:
+            logger.warning("A result can't be removed: %s", error)
+            return False
+
+    def remove_held(self, key: str) -> bool:
+        """`remove` within `people_of`.
 
         Raises:
-            StoreError: the disk is full or not writable.
+            OSError: the disk is full or not writable.
         """
-        target = self.folder(key) / f"video{path.suffix.lower()}"
+        lock = self.hold(key)
+        if lock is None:
+            return False
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists():
-                try:
-                    os.link(path, target)
-                except OSError:  # another disk, or one without links
-                    shutil.copyfile(path, target)
-        except OSError as error:
-            raise StoreError(f"The video can't be kept ({error.strerror}); free some disk space.") from error
+            self.unlink(self.tokens(key))
+            for folder in (self.people / key, self.folder(key)):
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            lock.release()
+        return True
 
-    def video(self, key: str) -> Path | None:
-        """The video kept beside a result, or None."""
-        return next(iter(sorted(self.folder(key).glob("video.*"))), None)
+    def tokens(self, key: str) -> list[str]:
+        """All links to a result."""
+        return [path.name for path in (self.people / checked(key)).glob("*/links/*")] + self.older_links(key)
 
-    def proof(self, key: str) -> str:
-        """What whoever made a result remembers, so as to open or delete it again; a key alone can be seen by guests.
-
-        Raises:
-            StoreError: `key` is no key, or the disk isn't writable.
-        """
-        self.folder(key)
-        path = self.links.parent / "secret"
+    def older_links(self, key: str) -> list[str]:
+        """Links of an older version that nobody followed since: they belong to nobody and are listed in one file."""
         try:
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:  # for the owner's eyes only
-                    part.write(secrets.token_bytes(32))
-                with contextlib.suppress(FileExistsError):
-                    os.link(part.name, path)  # the first of two processes wins
-                os.unlink(part.name)
-            return hmac.new(path.read_bytes(), key.encode("ascii"), "sha256").hexdigest()[:32]
-        except OSError as error:
-            raise StoreError(f"Results can't be remembered ({error.strerror}); free some disk space.") from error
+            names = (self.folder(key) / "links").read_text(encoding="ascii", errors="replace").split()
+        except OSError:
+            return []
+        known = {path.name for path in (self.people / key).glob("*/links/*")}
+        return [name for name in names if TOKEN.fullmatch(name) and name not in known and (self.links / name).exists()]
 
-    def link(self, key: str, review: Review = NONE) -> str:
-        """A new permalink token for a result as it was judged: 128 bits of chance, nothing of the video in it.
-
-        Raises:
-            StoreError: there is no such result, or the disk isn't writable.
-        """
-        folder = self.folder(key)
-        if not folder.is_dir():
-            raise StoreError("This result was deleted; run the video again to share it.")
-        token = secrets.token_urlsafe(16)
-        try:
-            self.links.mkdir(parents=True, exist_ok=True)
-            data = {"key": key, "review": reviews.to_record(review)}
-            (self.links / token).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
-            with (folder / "links").open("a", encoding="ascii") as file:
-                file.write(token + "\n")
-        except OSError as error:
-            raise StoreError(f"The link can't be stored ({error.strerror}); free some disk space.") from error
-        return token
-
-    def linked(self, token: str) -> tuple[str, Review] | None:
-        """The key behind a permalink token and the review it was made with, or None when it leads nowhere."""
-        path = self.links / token
-        if not _TOKEN.fullmatch(token) or not path.is_file():
-            return None
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            key = str(data["key"])
-            folder = self.folder(key)
-        except (ValueError, KeyError, TypeError, StoreError):
-            log.warning("A permalink's file is damaged")
-            return None
-        if folder.is_dir():
-            return key, reviews.from_record(data.get("review"))
-        path.unlink(missing_ok=True)
-        return None
-
-    def _unlink(self, key: str) -> None:
-        path = self.folder(key) / "links"
-        tokens = path.read_text(encoding="ascii", errors="replace").split() if path.is_file() else []
-        for token in filter(_TOKEN.fullmatch, tokens):
-            (self.links / token).unlink(missing_ok=True)
-
-    def delete(self, key: str) -> None:
-        """Removes a result, its pictures, its kept video and its permalinks for good."""
-        self._unlink(key)
-        shutil.rmtree(self.folder(key), ignore_errors=True)
-
-    def session(self, key: str) -> Session:
-        """Opens a result for writing.
-
-        Raises:
-            StoreError: the folder can't be made.
-        """
-        try:
-            return Session(self, key)
-        except OSError as error:
-            raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
+    def unlink(self, tokens: Iterable[str]) -> None:
+        """Makes links lead nowhere."""
+        for token in filter(TOKEN.fullmatch, tokens):
+            with suppress(OSError):
+                (self.links / token).unlink(missing_ok=True)
 
     def prune(self, keep: str = "") -> int:
         """Deletes the oldest results until the store fits its cap; returns how many went.
 
-        A result written to within the last ten minutes, and `keep`, are never deleted.
+        A result written to within the last ten minutes, one that is being written, and `keep`, are never deleted.
         """
-        if not self.root.is_dir():
-            return 0
-        rows: list[tuple[float, int, Path]] = []
-        for folder in self.root.iterdir():
-            files = [f.stat() for f in folder.rglob("*") if f.is_file()]
-            newest = max((s.st_mtime for s in files), default=0.0)
-            rows.append((newest, sum(s.st_size for s in files), folder))
-        total, deleted = sum(size for _, size, _ in rows), 0
-        for newest, size, folder in sorted(rows, key=lambda row: row[0]):
+        rows = sorted((_newest(folders), sum(map(_size, folders)), key) for key, folders in self._all().items())
+        total, deleted = _size(self.links) + sum(size for _, size, _ in rows), 0
+        for newest, size, key in rows:
             if total <= self.megabytes * 1_000_000:
                 break
-            if folder.name != keep and time.time() - newest > _IN_USE_SECONDS:
-                self.delete(folder.name) if _KEY.fullmatch(folder.name) else shutil.rmtree(folder, ignore_errors=True)
+            if key != keep and time.time() - newest > _IN_USE_SECONDS and self.remove(key):
                 total, deleted = total - size, deleted + 1
+        self._sweep()
         return deleted
 
+    def _all(self) -> dict[str, tuple[Path, Path]]:
+        names = {name for root in (self.root, self.people) for name in listed(root) if _KEY.fullmatch(name)}
+        return {key: (self.root / key, self.people / key) for key in names}
 
-class Session:
-    """One result, open for appending. Use as a context manager."""
-
-    def __init__(self, store: Store, key: str) -> None:
-        self.key = key
-        self.folder = store.folder(key)
-        for name in ("keyframes", "saw"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        self._store = store
-        self._log: IO[str] | None = None
-        self._read()
-
-    def __enter__(self) -> Session:
-        file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
-        until = time.monotonic() + _LOCK_SECONDS
-        while not _locked(file):
-            if time.monotonic() > until:
-                file.close()  # another visitor is writing the same result right now: read only
-                return self
-            time.sleep(0.05)
-        self._read()
-        if os.fstat(file.fileno()).st_size:
-            file.write("\n")  # ends a line that was torn by a crash; empty lines are left out when read
-        self._log = file
-        return self
-
-    def _read(self) -> None:
-        self.earlier = self._store.events(self.key)
-        """What an earlier run left."""
-        self._written = {line for event in self.earlier if (line := event_to_line(event))}
-
-    def __exit__(self, *exc: object) -> None:
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-            self._store.prune(keep=self.key)
-
-    def write(self, event: Event) -> None:
-        """Appends an event unless an earlier run wrote the same.
-
-        Raises:
-            StoreError: the disk is full or not writable.
-        """
-        line = event_to_line(event)
-        if self._log is None or line is None or line in self._written:
-            return
-        try:
-            self._log.write(line + "\n")
-            self._log.flush()
-        except OSError as error:
-            raise StoreError(f"Results can't be stored ({error.strerror}); free some disk space.") from error
-        self._written.add(line)
-
-    def keyframe(self, index: int, image: Picture) -> str:
-        """Writes a keyframe as JPEG; returns its file name inside the result's folder."""
-        return self._picture(f"keyframes/{index:04d}.jpg", image)
-
-    def saw(self, step: int | str, image: Picture) -> str:
-        """Writes the picture that a model saw as PNG; returns its file name inside the result's folder."""
-        name = step if isinstance(step, str) else f"{step:04d}"
-        return self._picture(f"saw/{name}.png", image)
-
-    def _picture(self, name: str, image: Picture) -> str:
-        target = self.folder / name
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, suffix=target.suffix, delete=False) as part:
-                Image.fromarray(np.ascontiguousarray(image)).save(part, quality=88)
-            os.replace(part.name, target)
-        except OSError as error:
-            raise StoreError(f"Pictures can't be stored ({error.strerror}); free some disk space.") from error
-        return name
+    def _sweep(self) -> None:
+        """Removes the locks of results that are long gone."""
+        for name in listed(self.locks):
+            path = self.locks / name
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _LOCK_DAYS and not (self.root / path.stem[:40]).exists():
+                    path.unlink()
 
 
-def _locked(file: IO[str]) -> bool:
+def checked(key: str) -> str:
+    """The key itself.
+
+    Raises:
+        StoreError: it is none (and so could name a place outside the store).
+    """
+    if not _KEY.fullmatch(key):
+        raise StoreError("That is not a result's key; use a link as it was given.")
+    return key
+
+
+def listed(folder: Path) -> list[str]:
+    """Names in a folder, which may go at any moment."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _stats(folders: Iterable[Path]) -> Iterator[os.stat_result]:
+    for folder in folders:
+        for place, _, names in os.walk(folder):  # leaves out what it can't read
+            for name in names:
+                with suppress(OSError):
+                    yield os.stat(Path(place, name))
+
+
+def _newest(folders: Iterable[Path]) -> float:
+    return max((stat.st_mtime for stat in _stats(folders)), default=0.0)
+
+
+def _size(folder: Path) -> int:
+    return sum(stat.st_size for stat in _stats((folder,)))

@@ -36,9 +36,6 @@ from sgv_demo.video.reader import open_video
 
 log = logging.getLogger(__name__)
 
-_NOBODY = EngineInfo("none", "Nothing written")
-
-
 MOST_BEAMS = 8
 """Beams multiply memory and time."""
 
@@ -161,7 +158,7 @@ class Endpoints:
         Result: {"video", "settings", "samples", "keyframes": [{"index", "time", "similarity", …}], "evidence": […]}.
         """
         sampling = _sampling(every, threshold, start, end, maximum, keep_all, similarity, read_text)
-        analysis = Analysis(_NOBODY, AnalysisOptions(sampling))
+        analysis = Analysis()
         for batch in batches(pipeline.find_keyframes(_path(video), sampling, self.desk.settings), seconds=0.25):
             for event in batch:
                 analysis = analysis.apply(event)
@@ -183,7 +180,7 @@ class Endpoints:
         options = pipeline.fitted(
             AnalysisOptions(sampling, "fast" if mode == "fast" else "sliding", how), captioner.info
         )
-        analysis = Analysis(captioner.info, options)
+        analysis = Analysis()
         for batch in batches(self._analysis(_path(video), captioner, options), seconds=0.25):
             for event in batch:
                 analysis = analysis.apply(event)

@@ -12,6 +12,7 @@ from sgv_demo.ui.ask.layout import TEMPERATURE
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.engines.handlers import EngineHandlers
 from sgv_demo.ui.engines.ownserver import OwnServer
+from sgv_demo.ui.inspect.handlers import Room
 from sgv_demo.ui.summary.handlers import WritingHandlers
 from sgv_demo.ui.video.controls import THRESHOLDS, Controls
 from sgv_demo.ui.video.handlers import Updates, VideoHandlers
@@ -31,8 +32,9 @@ _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidde
 class Wiring:
     """Binds handlers to the components of one page."""
 
-    def __init__(self, desk: Desk, parts: dict[str, Any]) -> None:
-        self.desk, self.parts = desk, parts
+    def __init__(self, desk: Desk, parts: dict[str, Any], room: Any) -> None:
+        """`room`: the state of the inspection room, which knows who the visitor is."""
+        self.desk, self.parts, self.room = desk, parts, room
         self.outputs = list(parts.values())
         self.video, self.ask = VideoHandlers(desk), AskHandlers(desk)
         self.writing, self.engines = WritingHandlers(desk), EngineHandlers(desk)
@@ -55,8 +57,14 @@ class Wiring:
             return lambda visit, *values: handler(visit, Controls(*values))
 
         runs = []
-        for button, handler in ((parts["run"], video.begin), (parts["restart"], video.restart)):
-            begun = self._now(button.click, of(handler), state)
+
+        def restart(visit: Visit, room: Room, *values: Any) -> Updates:
+            return video.restart(visit, Controls(*values), room.person)
+
+        for begun in (
+            self._now(parts["run"].click, of(video.begin), state),
+            self._now(parts["restart"].click, restart, [parts["visit"], self.room, *self.controls]),
+        ):
             runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])
         stopped = self._now(parts["stop"].click, of(video.stop), state, cancels=runs)

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple, TypeAlias
 from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError, SgvError
+from sgv_demo.results.links import People
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.captions.view import PictureUrl, file_url
+from sgv_demo.ui.captions.view import PictureUrl
+from sgv_demo.ui.served import Served, picture_address
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +146,10 @@ class Desk:
         if not choices:
             raise EngineError("No engine is available; install the requirements again.")
         self.settings, self.choices, self.store, self.examples = settings, tuple(choices), store, tuple(examples)
+        self.people = People(store, settings.max_links)
+        self.videos = Path(settings.videos_dir).expanduser().resolve() if settings.videos_dir else None
+        """The operator's folder of a dataset's videos."""
+        self.served = Served(store, self.people, self.examples, self.videos)
         missing = {c.name: c.missing for c in choices if c.missing}
         self.captioners = Shelf({c.name: c.load_captioner for c in choices if c.load_captioner}, missing)
         self.answerers = Shelf({c.name: c.load_answerer for c in choices if c.load_answerer}, missing)
@@ -198,5 +204,4 @@ class Desk:
         """Addresses of a result's pictures."""
         if not key:
             return lambda name: ""
-        folder = self.store.folder(key).resolve()
-        return lambda name: file_url(folder / name) if name else ""
+        return lambda name: picture_address(key, name) if name else ""

@@ -10,7 +10,8 @@ from sgv_demo.engines.measured.engine import INFO as MEASURED
 from sgv_demo.engines.offers import MODELS
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.captions.view import amount, esc, file_url, hint, length, limits
+from sgv_demo.ui.captions.view import amount, esc, hint, length, limits
+from sgv_demo.ui.served import example_address
 
 
 def status_line(engine: EngineInfo, settings: Settings) -> str:
@@ -91,7 +92,8 @@ def examples(paths: Iterable[Path], settings: Settings) -> str:
     """What to do first, the limits, and clips to try; a clip plays while it is pointed at."""
     tiles = "".join(
         f'<button class="example" data-example="{index}" aria-label="Try the example {esc(_title(path))}">'
-        f'<video src="{esc(file_url(path))}#t=0.5" preload="metadata" muted playsinline loop tabindex="-1"></video>'
+        f'<video src="{esc(example_address(index, path))}#t=0.5" preload="metadata" muted playsinline loop '
+        'tabindex="-1"></video>'
         f"<span>{esc(_title(path))}</span></button>"
         for index, path in enumerate(paths)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -34,7 +33,7 @@ def build_app(desk: Desk) -> gr.Blocks:
     ) as app:
         room = room_wiring.channel(desk)
         parts = _components(desk, room)
-        wiring = Wiring(desk, parts)
+        wiring = Wiring(desk, parts, room["room"])
         wiring.bind()
         room_wiring.RoomWiring(desk, parts | room).bind(wiring.settled)
         # An empty number is shown as 0 until it is emptied once.
@@ -50,12 +49,12 @@ def launch_options(desk: Desk) -> dict[str, Any]:
 
     No run history: it would keep a visitor's videos and questions in the browser of a shared computer.
     """
-    desk.store.root.mkdir(parents=True, exist_ok=True)
     return {
         "theme": theme.theme(),
         "css": theme.stylesheet(),
         "head": theme.head(),
-        "allowed_paths": [str(desk.store.root.resolve()), *(str(path) for path in desk.examples), *_videos(desk)],
+        "allowed_paths": [str(path) for path in desk.examples],
+        "app_kwargs": {"routes": desk.served.routes()},
         "max_file_size": f"{desk.settings.max_megabytes}mb",
         "footer_links": ["api", "gradio", "settings"],
         "i18n": words.I18N,
@@ -64,10 +63,6 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "ssr_mode": False,
         "show_error": False,
     }
-
-
-def _videos(desk: Desk) -> list[str]:
-    return [str(Path(desk.settings.videos_dir).expanduser().resolve())] if desk.settings.videos_dir else []
 
 
 def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Visit:
     """Clock of this process when the run began, seconds."""
     run: int = 0
     """Counts runs, so that the page knows when to clear its lists."""
+    take: str = ""
+    """Set by Start over where others have the same result: the new one is kept beside it."""
     token: Token = field(default_factory=Token, compare=False)
     """The run under way, or the last one."""
 

@@ -20,9 +20,9 @@ from sgv_demo.formats.exports import clock
 from sgv_demo.types import EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
 from sgv_demo.ui import feed
 from sgv_demo.ui.ask import view as chat
-from sgv_demo.ui.captions.view import file_url
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
+from sgv_demo.ui.served import picture_address
 from sgv_demo.ui.video.handlers import UNFORESEEN, Changed, Updates
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Token, Visit
 
@@ -227,7 +227,7 @@ class AskHandlers:
             picture = Image.fromarray(frame.image)
             picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
             picture.save(path, quality=85)
-            shown.append(Shown(frame.time, file_url(path.resolve())))
+            shown.append(Shown(frame.time, picture_address(key, f"shots/{path.name}")))
         return tuple(shown)
 
     def _picture(self, trace: Trace, key: str) -> str | None:

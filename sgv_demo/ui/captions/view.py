@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from html import escape
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from sgv_demo.events import Analysis, Delta
 from sgv_demo.evidence import phrases
@@ -37,9 +36,9 @@ def esc(text: object) -> str:
     return escape(str(text), quote=True)
 
 
-def file_url(path: Path | str) -> str:
-    """Address under which the page serves a local file that it may serve; relative, so that it works behind a proxy."""
-    return f"gradio_api/file={quote(str(path))}"
+def file_name(address: str) -> str:
+    """The name under which what is at an address is saved."""
+    return unquote(address.rpartition("/")[2])
 
 
 def amount(megabytes: float) -> str:
@@ -239,11 +238,11 @@ def summary(analysis: Analysis | None, url: PictureUrl) -> str:
     )
 
 
-def downloads(files: Iterable[tuple[str, Path]]) -> str:
-    """Links to the written exports."""
+def downloads(files: Iterable[tuple[str, str]]) -> str:
+    """Links to the written exports, given as (format, address)."""
     links = "".join(
-        f'<a class="download" href="{esc(file_url(path))}" download="{esc(path.name)}">{esc(label)}</a>'
-        for label, path in files
+        f'<a class="download" href="{esc(address)}" download="{esc(file_name(address))}">{esc(label)}</a>'
+        for label, address in files
     )
     if not links:
         return hint("JSON, WebVTT, SRT and Markdown can be downloaded here when a run has ended or was stopped.")

@@ -21,6 +21,7 @@ from sgv_demo.ui.dataset import view as dataset_view
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
 from sgv_demo.ui.language import say
+from sgv_demo.ui.served import video_address
 from sgv_demo.ui.video.handlers import Updates
 
 log = logging.getLogger(__name__)
@@ -117,17 +118,19 @@ class DatasetHandlers:
         entry = dataset[number]
         video = self.library.video(entry)
         updates: Updates = {"dataset_record": dataset_view.record(number, entry, playable=video is not None)}
-        if video is not None:
-            updates |= {"replay": _player(video, entry), "player": gr.update(visible=False)}
+        if video is not None and self.desk.videos is not None:
+            address = video_address(video, self.desk.videos)
+            updates |= {"replay": _player(address, entry), "player": gr.update(visible=False)}
         return updates
 
     def _dataset(self, path: str) -> Dataset | None:
         return self.library.get(Path(path).expanduser()) if path else None
 
 
-def _player(video: Path, entry: Entry) -> str:
-    address, name = render.esc(render.file_url(video)), render.esc(entry.video_id)
+def _player(address: str, entry: Entry) -> str:
+    name = render.esc(entry.video_id)
     return (
-        f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}" translate="no"></video>'
+        f'<video controls playsinline preload="metadata" src="{render.esc(address)}" aria-label="{name}" '
+        'translate="no"></video>'
         '<p><a class="quiet" href="?">Back to a video of your own</a></p>'
     )

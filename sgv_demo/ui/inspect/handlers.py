@@ -7,11 +7,9 @@ goes into a permalink.
 
 from __future__ import annotations
 
-import hmac
 import logging
 import secrets
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -20,12 +18,14 @@ from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Analysis, Captioned, Event, Kept
 from sgv_demo.formats.exports import clock
 from sgv_demo.results import review as reviews
+from sgv_demo.results.links import Link, person_of
 from sgv_demo.results.review import NONE, Review
 from sgv_demo.ui import feed
 from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.served import export_address, link_address
 from sgv_demo.ui.summary import exporting
 from sgv_demo.ui.video.controls import THRESHOLDS
 from sgv_demo.ui.video.handlers import Updates
@@ -53,8 +53,10 @@ class Room:
     """False for one that was opened from somebody's link."""
     shelf: tuple[tuple[Analysis, Review], ...] = ()
     """Results of this visit, oldest first, for comparing."""
-    place: str = ""
-    """Name of the folder, inside a result's exports, with this visitor's reviewed ones."""
+    person: str = ""
+    """Who the visitor is (see `links`); empty until the page's script has said."""
+    link: Link | None = None
+    """Where the shown result is from, when `mine` is false."""
 
     def put(self, analysis: Analysis, review: Review) -> Room:
         """Shelves a result; one with the same key is replaced."""
@@ -82,29 +84,31 @@ class RoomHandlers:
         analysis = visit.analysis
         if analysis is None or not analysis.captions or visit.phase in ("running", "waiting") or not analysis.key:
             return {}
-        history = None
+        room = replace(room, person=room.person or person_of(secrets.token_hex(20)))
+        history, trouble = None, None
         try:
-            self.desk.store.remember(analysis)
+            self.desk.people.claim(analysis.key, room.person, analysis.video.path.name if analysis.video else "video")
             history = self._history(analysis)
         except StoreError as error:
             log.warning("%s", error)
+            trouble = str(error)
         earlier = room.of(analysis.key)
         newest = room.shelf[-1][0].key if room.shelf and earlier is None else left
-        room = replace(room, shown=analysis, mine=True, review=earlier[1] if earlier else NONE)
+        room = replace(room, shown=analysis, mine=True, link=None, review=earlier[1] if earlier else NONE)
         room = room.put(analysis, room.review)
-        said = message(shown=self._shown(room, visit.run), history=history)
+        said = message(shown=self._shown(room, visit.run), history=history, say=trouble)
         return {"channel": said} | self._view(room) | self._choices(room, newest, analysis.key)
 
     def act(self, event: Any, visit: Visit, room: Room) -> Updates:
         """Something came through the channel; whatever it holds is untrusted."""
         try:
             match str(event.name):
+                case "hello":
+                    return self._hello(visit, room, event)
                 case "open":
-                    return self._open(visit, room, self._owned(event))
-                case "link":
-                    return self._follow(visit, room, str(event.token))
+                    return self._open(visit, room, self._owned(room, event))
                 case "remove":
-                    return self._remove(room, self._owned(event))
+                    return self._remove(room, self._owned(room, event))
                 case "review":
                     return self._reviewed(visit, room, str(event.key), event.verdicts)
                 case "share":
@@ -115,22 +119,31 @@ class RoomHandlers:
             log.warning("An act of the page had parts missing")
         return {}
 
-    def _owned(self, event: Any) -> str:
-        """The key of an act that only the result's maker may do.
+    def _hello(self, visit: Visit, room: Room, event: Any) -> Updates:
+        """The page has been loaded: who looks at it, and the link that it was opened by."""
+        room = replace(room, person=person_of(str(event.me)) or room.person)
+        token = getattr(event, "token", None)
+        return {"room": room} | (self._follow(visit, room, str(token)) if token else {})
+
+    def _owned(self, room: Room, event: Any) -> str:
+        """The key of an act that only somebody may do whose result it is.
 
         Raises:
-            StoreError: the act comes without the maker's proof.
+            StoreError: it isn't theirs.
         """
-        key = str(event.key)
-        if not hmac.compare_digest(self.desk.store.proof(key).encode(), str(event.proof).encode()):
+        key, people = str(event.key), self.desk.people
+        if not self.desk.store.has(key) or people.claims(key, room.person):
+            return key
+        if not (room.person and people.proved(key, str(getattr(event, "proof", "")))):
             raise StoreError("This result isn't yours to open or delete; ask for a link to it.")
+        older = self.desk.store.recall(key)
+        people.claim(key, room.person, older.video.path.name if older and older.video else "video")
         return key
 
     def _history(self, analysis: Analysis) -> dict[str, Any]:
         """What the maker's browser remembers of a result."""
         first = analysis.keyframes[0].picture if analysis.keyframes else None
-        picture = self.desk.pictures(analysis.key)(first)
-        return history_entry(analysis) | {"proof": self.desk.store.proof(analysis.key), "picture": picture}
+        return history_entry(analysis) | {"picture": self.desk.pictures(analysis.key)(first)}
 
     def compared(self, room: Room, left: str | None, right: str | None) -> Updates:
         """Two results were chosen."""
@@ -160,24 +173,27 @@ class RoomHandlers:
         } | self.compared(room, left, right)
 
     def _view(self, room: Room) -> Updates:
-        report = None
-        if room.shown is not None:
-            files = self._files(room)
-            report = next((path for _, path in files if path.suffix == ".html"), None)
+        files = self._files(room)
+        report = next((address for _, address in files if address.endswith(".html")), "")
         rows = judging.tallied(room.shelf)
         links = self.desk.settings.permalinks
         bar = judging.bar(report, mine=room.mine, links=links, rows=rows) if room.shown else ""
-        return {"room": room, "bar": bar}
+        return {"room": room, "bar": bar, "downloads": render.downloads(files)}
 
-    def _files(self, room: Room) -> list[tuple[str, Path]]:
-        if room.shown is None:
+    def _files(self, room: Room) -> list[tuple[str, str]]:
+        """Formats and addresses of the shown result's exports, written now."""
+        shown, link = room.shown, room.link
+        if shown is None:
             return []
-        folder = self.desk.store.folder(room.shown.key) / "exports"
         try:
-            if not room.review.verdicts:
-                return exporting.written(room.shown, folder) or exporting.write(room.shown, folder)
-            return exporting.write(room.shown, folder / room.place, room.review)
-        except OSError:
+            result = self.desk.store.folder(shown.key)
+            if link is not None:
+                files = exporting.write(shown, link.folder / "exports", result, link.review)
+                return [(label, link_address(link.token, f"exports/{path.name}")) for label, path in files]
+            folder = self.desk.people.folder(shown.key, room.person) / "exports"
+            files = exporting.write(shown, folder, result, room.review)
+            return [(label, export_address(shown.key, room.person, path.name)) for label, path in files]
+        except (OSError, StoreError):
             log.exception("Can't write the exports")
             return []
 
@@ -195,11 +211,9 @@ class RoomHandlers:
             return {}
         said = reviews.from_record(verdicts[:_VERDICTS] if isinstance(verdicts, list) else None)
         review = Review(tuple(v for v in said.verdicts if v.index < len(shown.captions)))
-        room = replace(room, review=review, place=room.place or secrets.token_urlsafe(9)).put(shown, review)
-        updates: Updates = {
-            "downloads": render.downloads(self._files(room)),
-            "channel": message(asked=judging.asked(shown, review), key=key),
-        }
+        reviews.check_lengths(review, self.desk.settings.max_note, self.desk.settings.max_review)
+        room = replace(room, review=review).put(shown, review)
+        updates: Updates = {"channel": message(asked=judging.asked(shown, review), key=key)}
         if visit.path is not None:
             updates["player"] = gr.update(subtitles=render.subtitles(review.edited(shown)))
         return updates | self._view(room)
@@ -209,43 +223,39 @@ class RoomHandlers:
             return {"channel": message(say="Links are switched off on this server; send the report instead.")}
         if room.shown is None or not room.mine:
             return {"channel": message(say="There is no result of yours to share; run a video first.")}
-        token = self.desk.store.link(room.shown.key, room.review)
-        if video and visit.path is not None:
-            self.desk.store.keep_video(room.shown.key, visit.path)
+        token = self.desk.people.link(room.shown.key, room.person, room.review, visit.path if video else None)
         return {"channel": message(link=token, key=room.shown.key)}
 
     def _follow(self, visit: Visit, room: Room, token: str) -> Updates:
-        found = self.desk.store.linked(token) if self.desk.settings.permalinks else None
-        analysis = self.desk.store.recall(found[0]) if found else None
-        if found is None or analysis is None:
+        found = self.desk.people.follow(token) if self.desk.settings.permalinks else None
+        if found is None:
             gone = "This link leads nowhere: its result was deleted, or links are switched off here."
             return {"channel": message(say=gone)}
-        return self._opened(visit, room, analysis, found[1], mine=False)
+        link, analysis = found
+        return self._opened(visit, replace(room, mine=False, link=link, review=link.review), analysis)
 
     def _open(self, visit: Visit, room: Room, key: str) -> Updates:
-        analysis = self.desk.store.recall(key)
+        analysis = self.desk.people.open(key, room.person)
         if analysis is None:
             return {"channel": message(say="This result is no longer on the server.", gone=key)}
-        return self._opened(visit, room, analysis, NONE, mine=True)
+        return self._opened(visit, replace(room, mine=True, link=None, review=NONE), analysis)
 
     def _remove(self, room: Room, key: str) -> Updates:
-        self.desk.store.delete(key)
+        self.desk.people.forget(key, room.person)
         room = replace(room, shelf=tuple(pair for pair in room.shelf if pair[0].key != key))
         updates: Updates = {"channel": message(removed=key)}
         if room.shown is not None and room.shown.key == key:
-            room = replace(room, shown=None, review=NONE)
-            updates["downloads"] = render.downloads(())
+            room = replace(room, shown=None, review=NONE, link=None)
         return updates | self._view(room) | self._choices(room, None, None)
 
-    def _opened(self, visit: Visit, room: Room, analysis: Analysis, review: Review, *, mine: bool) -> Updates:
+    def _opened(self, visit: Visit, room: Room, analysis: Analysis) -> Updates:
         """Shows a stored result. Nothing of it can be run on from here: its video isn't the visitor's upload."""
         visit.token.stop.set()
         url = self.desk.pictures(analysis.key)
         full = replace(visit.fresh(), analysis=analysis)
         events: list[Event] = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
-        room = replace(room, shown=analysis, review=review, mine=mine).put(analysis, review)
-        view = self._view(room)
-        video = self.desk.store.video(analysis.key)
+        room = replace(room, shown=analysis).put(analysis, room.review)
+        video = room.link.video if room.link else None
         return (
             {
                 "visit": replace(full, analysis=replace(analysis, key="")),
@@ -253,22 +263,21 @@ class RoomHandlers:
                 "facts": render.facts(analysis.video) if analysis.video else "",
                 "summary": render.summary(analysis, url),
                 "cards_by": render.written_by(analysis),
-                "downloads": render.downloads(self._files(room)),
                 "timeline": _timeline(analysis),
                 "tab_captions": gr.update(label=captions_tab(full)),
                 "tabs": gr.update(selected="captions"),
                 "player": gr.update(value=None, visible=video is None),
-                "replay": _replay(video, analysis),
+                "replay": _replay(link_address(room.link.token, video.name) if room.link and video else "", analysis),
                 "examples": gr.update(visible=False),
                 "run": gr.update(interactive=False),
                 "restart": gr.update(visible=False),
                 "progress": "",
                 "estimate": "",
                 "channel": message(
-                    shown=self._shown(room, full.run), history=self._history(analysis) if mine else None
+                    shown=self._shown(room, full.run), history=self._history(analysis) if room.mine else None
                 ),
             }
-            | view
+            | self._view(room)
             | self._choices(room, None, analysis.key)
         )
 
@@ -288,13 +297,14 @@ def _timeline(analysis: Analysis) -> str:
     return timeline(analysis.video, analysis, threshold, sampling.start, sampling.end)
 
 
-def _replay(video: Path | None, analysis: Analysis) -> str:
+def _replay(address: str, analysis: Analysis) -> str:
+    """The player of what is at an address, if anything is."""
     name = render.esc(analysis.video.path.name if analysis.video else "video")
     own = '<a class="quiet" href="?">Start with a video of your own</a>'
-    if video is None:
+    if not address:
         return f'<p class="hint">The video of this result wasn\'t kept; its frames are. {own}</p>'
-    address = render.esc(render.file_url(video))
     return (
-        f'<video controls playsinline preload="metadata" src="{address}" aria-label="{name}" translate="no"></video>'
+        f'<video controls playsinline preload="metadata" src="{render.esc(address)}" aria-label="{name}" '
+        'translate="no"></video>'
         f"<p>{own}</p>"
     )

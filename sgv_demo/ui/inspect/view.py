@@ -7,25 +7,24 @@ each card; the server holds it only in a permalink's snapshot.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from sgv_demo.events import Analysis
 from sgv_demo.results.review import RATINGS, Rating, Review, Tally, questions_about, tally
-from sgv_demo.ui.captions.view import esc, file_url
+from sgv_demo.ui.captions.view import esc, file_name
 
 
-def bar(report: Path | None, *, mine: bool, links: bool, rows: Sequence[Tally]) -> str:
+def bar(report: str, *, mine: bool, links: bool, rows: Sequence[Tally]) -> str:
     """What can be done with a finished result.
 
     Args:
-        report: its file.
+        report: its address; empty where there is none.
         mine: false for a guest, who only reads.
         links: whether permalinks are switched on.
         rows: the ratings so far.
     """
     parts = []
-    if report is not None:
-        parts.append(f'<a class="quiet" href="{esc(file_url(report))}" download="{esc(report.name)}">↓ Report</a>')
+    if report:
+        parts.append(f'<a class="quiet" href="{esc(report)}" download="{esc(file_name(report))}">↓ Report</a>')
     if mine and links:
         parts.append('<button class="quiet" data-room="share">⤴ Share</button>')
     parts.append('<button class="quiet" data-room="keys">⌨ Keys</button>')

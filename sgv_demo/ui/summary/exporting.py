@@ -8,6 +8,7 @@ from pathlib import Path
 from sgv_demo.events import Analysis
 from sgv_demo.formats.table import FORMATS
 from sgv_demo.formats.thumbnails import stored
+from sgv_demo.results.log import write_whole
 from sgv_demo.results.review import NONE, Review
 
 _PICTURES = 400
@@ -22,20 +23,17 @@ def stem(name: str) -> str:
     return cleaned[:80] or "video"
 
 
-def write(analysis: Analysis, folder: Path, review: Review = NONE) -> list[tuple[str, Path]]:
-    """Writes every format into `folder`, which is inside the result's `exports`; returns (format, file).
+def write(analysis: Analysis, folder: Path, result: Path, review: Review = NONE) -> list[tuple[str, Path]]:
+    """Writes every format into `folder`; the pictures are in the folder `result`. Returns (format, file).
 
     Raises:
         OSError: the disk is full or not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    result = next(parent.parent for parent in (folder, *folder.parents) if parent.name == "exports")
     pictures = stored(result, analysis.keyframes[:_PICTURES])
     made = _paths(analysis, folder)
     for form, (_, path) in zip(FORMATS, made, strict=True):
-        part = path.with_name(path.name + ".part")
-        part.write_text(form.make(analysis, review, pictures), encoding="utf-8", newline="")
-        part.replace(path)
+        write_whole(path, form.make(analysis, review, pictures).encode("utf-8", "replace"))
     return made
 
 

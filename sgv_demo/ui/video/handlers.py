@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ import gradio as gr
 from sgv_demo import pipeline
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
-from sgv_demo.events import Analysis, Event, Sampled
+from sgv_demo.events import Analysis, Begun, Event, Sampled
 from sgv_demo.keyframes.watch import expected_samples
 from sgv_demo.types import VideoInfo
 from sgv_demo.ui import feed
@@ -22,7 +23,6 @@ from sgv_demo.ui.ask import view as chat
 from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.summary import exporting
 from sgv_demo.ui.video.controls import Controls
 from sgv_demo.ui.video.pace import Kind, Pace, Spent, guessed_keyframes, timed
 from sgv_demo.ui.video.progress import buttons, captions_tab, looking, progress
@@ -149,12 +149,14 @@ class VideoHandlers:
         view = self.view(visit, controls)
         return {name: view[name] for name in ("timeline", "estimate", "run", "restart")}
 
-    def begin(self, visit: Visit, controls: Controls) -> Updates:
-        """Run was pressed: shown at once, before the run gets its turn."""
+    def begin(self, visit: Visit, controls: Controls, take: str | None = None) -> Updates:
+        """Run was pressed: shown at once, before the run gets its turn. `take`: see `Visit`."""
         if visit.path is None or visit.video is None:
             return {}
         visit.token.stop.set()
-        visit = replace(visit, phase="waiting", token=Token(), problem="")
+        if take is None:
+            take = "" if self._shown(visit, controls).phase == "ready" else visit.take
+        visit = replace(visit, phase="waiting", token=Token(), problem="", take=take)
         return self.view(visit, controls) | {"tabs": gr.update(selected="captions")}
 
     def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
@@ -163,7 +165,7 @@ class VideoHandlers:
             return
         token, changed, spent = visit.token, Changed(), Spent()
         token.started.set()
-        source = _Source(self.desk, visit.path, visit.video, controls)
+        source = _Source(self.desk, visit.path, visit.video, controls, visit.take)
         visit = replace(visit, phase="running", started=time.monotonic())
         drawn = 0.0
         try:
@@ -190,7 +192,7 @@ class VideoHandlers:
         yield self.ended(visit, controls)
         yield self.written(visit, controls)
 
-    def _batch_view(self, visit: Visit, was: Visit, batch: list[Analysis | Event], controls: Controls) -> Updates:
+    def _batch_view(self, visit: Visit, was: Visit, batch: list[Event], controls: Controls) -> Updates:
         analysis = visit.analysis
         updates: Updates = {"progress": progress(visit, time.monotonic(), self.desk.stage(controls.engine))}
         if analysis is None:
@@ -200,8 +202,7 @@ class VideoHandlers:
             "tab_captions": gr.update(label=captions_tab(visit)),
         }
         if was.run != visit.run or batch:
-            events = [e for e in batch if not isinstance(e, Analysis)]
-            updates["feed"] = feed.run_patch(events, visit, self.desk.pictures(analysis.key))
+            updates["feed"] = feed.run_patch(batch, visit, self.desk.pictures(analysis.key))
         updates["cards_by"] = render.written_by(analysis)
         if analysis.summary or analysis.live:
             updates["summary"] = render.summary(analysis, self.desk.pictures(analysis.key))
@@ -239,56 +240,50 @@ class VideoHandlers:
         return updates
 
     def written(self, visit: Visit, controls: Controls) -> Updates:
-        """After `ended`: the exports and the player's subtitles, which nobody should wait for after Stop."""
+        """After `ended`: the player's subtitles, which nobody should wait for after Stop."""
         analysis = visit.analysis
         if analysis is None or not analysis.captions or visit.phase in ("running", "waiting"):
             return {}
-        return {
-            "downloads": render.downloads(self._exports(analysis)),
-            "player": gr.update(subtitles=render.subtitles(analysis)),
-        }
+        return {"player": gr.update(subtitles=render.subtitles(analysis))}
 
-    def _exports(self, analysis: Analysis) -> list[tuple[str, Path]]:
-        try:
-            return exporting.write(analysis, self.desk.store.folder(analysis.key) / "exports")
-        except (OSError, StoreError):
-            log.exception("Can't write the exports")
-            return []
+    def restart(self, visit: Visit, controls: Controls, person: str) -> Updates:
+        """Start over was pressed: the run that follows computes everything anew.
 
-    def restart(self, visit: Visit, controls: Controls) -> Updates:
-        """Start over was pressed: the stored result goes; the run that follows computes everything anew."""
-        if visit.analysis is not None and visit.analysis.key:
-            self.desk.store.delete(visit.analysis.key)
-        return self.begin(replace(visit, analysis=None), controls)
+        The stored result is given up by this person. Where others have it, too, the new one is kept beside it.
+        """
+        key, take = visit.analysis.key if visit.analysis else "", ""
+        if key and person:
+            try:
+                take = "" if self.desk.people.forget(key, person) else secrets.token_hex(8)
+            except StoreError as error:
+                log.warning("%s", error)
+                take = secrets.token_hex(8)
+        return self.begin(replace(visit, analysis=None), controls, take)
 
 
 class _Source:
-    """The events of one run: its empty state first, then what the pipeline yields."""
+    """The events of one run."""
 
-    def __init__(self, desk: Desk, path: Path, video: VideoInfo, controls: Controls) -> None:
-        self.desk, self.path, self.video, self.controls = desk, path, video, controls
+    def __init__(self, desk: Desk, path: Path, video: VideoInfo, controls: Controls, take: str) -> None:
+        self.desk, self.path, self.video, self.controls, self.take = desk, path, video, controls, take
 
-    def events(self) -> Generator[Analysis | Event, None, None]:
+    def events(self) -> Generator[Event, None, None]:
         """Loads the engine when that is needed, then runs."""
         desk, path = self.desk, self.path
         captioner = desk.captioner(self.controls.engine)
         options = pipeline.fitted(self.controls.options(), captioner.info)
-        key = pipeline.result_key(path, captioner.info, options, desk.settings)
-        yield Analysis(captioner.info, options, key=key)
         steps = expected_samples(self.video, options.sampling) + 1
         with zerogpu.captioner_in_slots(captioner, desk.settings, steps) as slotted:
-            yield from pipeline.analyze(path, slotted, options, desk.settings, store=desk.store)
+            yield from pipeline.analyze(path, slotted, options, desk.settings, store=desk.store, take=self.take)
 
 
-def _folded(visit: Visit, batch: list[Analysis | Event]) -> Visit:
+def _folded(visit: Visit, batch: list[Event]) -> Visit:
     """The state after a batch. A new result clears the page's lists, the same one taken up again doesn't."""
     analysis, run = visit.analysis, visit.run
     for event in batch:
-        if isinstance(event, Analysis):
+        if isinstance(event, Begun):
             run += 0 if analysis is not None and analysis.key == event.key else 1
-            analysis = event
-        elif analysis is not None:
-            analysis = analysis.apply(event)
+        analysis = (analysis or Analysis()).apply(event)
     return replace(visit, analysis=analysis, run=run)
 
 

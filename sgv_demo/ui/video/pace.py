@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import TypeAlias
 
-from sgv_demo.events import Analysis, Captioned, Delta, Event, Kept, Measured, Sampled
+from sgv_demo.events import Begun, Captioned, Delta, Event, Kept, Measured, Sampled
 
 Kind: TypeAlias = tuple[str, str, bool]
 """Runs that take alike: engine, mode, whether text in the picture is read."""
@@ -27,7 +27,7 @@ class Spent:
     """Keeping keyframes, measuring, captioning."""
     keyframes: float = 0.0
 
-    def add(self, event: Analysis | Event, seconds: float) -> None:
+    def add(self, event: Event, seconds: float) -> None:
         """Counts the `seconds` that an event took to come."""
         match event:
             case Sampled():
@@ -41,7 +41,7 @@ class Spent:
                 self.writing += seconds
             case Delta(step) if step != "summary":
                 self.writing += seconds
-            case Analysis():
+            case Begun():
                 pass  # loading the engine, which has a line of its own
             case _:
                 self.once += seconds
@@ -86,7 +86,7 @@ def _of(*, once: float, sample: float, keyframe: float) -> Spent:
     return Spent(once / 3, 1 / 3, sample, 1, keyframe, 1)
 
 
-def timed(events: Generator[Analysis | Event, None, None], spent: Spent) -> Generator[Analysis | Event, None, None]:
+def timed(events: Generator[Event, None, None], spent: Spent) -> Generator[Event, None, None]:
     """Passes events on and counts how long each took to come, without what is done with it before the next."""
     with closing(events):
         asked = time.monotonic()
