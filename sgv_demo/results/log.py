@@ -119,7 +119,8 @@ class Log:
             for event in events:
                 yield self._kept(event)
                 while self.troubles:
-                    yield Noted(str(self.troubles.pop(0)))
+                    error = self.troubles.pop(0)
+                    yield Noted(str(error))
 
     def _kept(self, event: Event) -> Event:
         if self._file is None:

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from sgv_demo.errors import SettingsError, StoreError
-from sgv_demo.events import Event, Kept, Noted, Opened, Sampled
+from sgv_demo.errors import SettingsError
+from sgv_demo.events import Event, Noted, Opened, Sampled
 from sgv_demo.keyframes.watch import Step, _mark, expected_samples, watch
-from sgv_demo.results.store import Session, Store
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, SamplingOptions
 from tests.support.shots import texture
@@ -110,19 +108,6 @@ def test_a_picture_just_before_its_time_is_the_sample() -> None:
 def test_what_the_reader_had_to_skip_is_noted(tmp_path: Path, settings: Settings) -> None:
     path = damage(write_clip(tmp_path / "a.mp4", count=96), 0.4, 0.5)
     assert any(isinstance(item, Noted) and "damaged" in item.text for item in watch(path, ALL, settings))
-
-
-def test_a_full_disk_is_said_once_and_no_picture_is_named(
-    clip: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> str:
-        raise StoreError("The disk is full.")
-
-    monkeypatch.setattr(Session, "keyframe", full)
-    with Store(settings.store_path, 1).session("a" * 40) as session:
-        items = list(watch(clip, ALL, settings, session=session))
-    assert [item.text for item in items if isinstance(item, Noted)] == ["The disk is full."]
-    assert {item.mark.picture for item in items if isinstance(item, Kept)} == {None}
 
 
 def test_what_happens_between_two_samples_is_measured(clip: Path, settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def fold(events: Iterable[Event], options: AnalysisOptions = PLAIN) -> Analysis:
 
 def test_keyframes_come_in_order_with_their_gaps_measured(clip: Path, settings: Settings) -> None:
     events = list(find_keyframes(clip, SamplingOptions(read_text=False), settings))
-    assert isinstance(events[0], Opened)
+    assert isinstance(events[1], Opened)
     assert isinstance(events[-1], Finished)
     state = fold(events)
     assert [round(m.time, 2) for m in state.keyframes] == [0.0, 4.0, 7.92]
@@ -210,4 +209,4 @@ def test_a_store_that_can_not_be_written_is_noted_and_the_run_goes_on(clip: Path
 def test_a_file_that_is_no_video_is_refused(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "a.mp4").write_text("hello")
     with pytest.raises(VideoError):
-        list(islice(analyze(tmp_path / "a.mp4", ScriptedCaptioner(Script()), PLAIN, settings), 1))
+        list(analyze(tmp_path / "a.mp4", ScriptedCaptioner(Script()), PLAIN, settings))

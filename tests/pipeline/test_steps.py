@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
+import numpy as np
 import pytest
 
 from sgv_demo.engines import Scene
@@ -88,11 +89,17 @@ def test_a_blank_summary_fails_unless_that_is_fine() -> None:
     assert isinstance(events[-1], Summarized)
 
 
-def test_the_picture_of_a_summary_is_kept_under_its_name() -> None:
-    events, _ = run(summarize(captions(3, 10), ScriptedCaptioner(Script()), PLAIN, lambda _trace, step: f"{step}.png"))
+def test_what_the_model_saw_comes_with_the_summary() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+
+    class Showing(ScriptedCaptioner):
+        def summarize(self, captions, options: GenerationOptions) -> Generation:
+            yield "All."
+            return Trace("p", (1,), 1, picture=image)
+
+    events, _ = run(summarize(captions(3, 10), Showing(Script()), PLAIN))
     assert isinstance(events[-1], Summarized)
-    assert events[-1].trace
-    assert events[-1].trace.picture == "summary.png"
+    assert events[-1].picture is image
 
 
 class Small(ScriptedCaptioner):

@@ -1,157 +1,347 @@
-"""Results that open by key or permalink, and are gone when deleted."""
+"""Whose a result is: links that show it as it was judged, and deletion that takes what is one's own."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sgv_demo.errors import SettingsError, StoreError
-from sgv_demo.results.review import NONE
+from sgv_demo.events import Begun, Captioned, Event, Finished, Opened
+from sgv_demo.results.links import People, container_suffix, person_of
+from sgv_demo.results.review import NONE, check_lengths
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from tests.support.samples import analysis
+from tests.support.samples import ENGINE, analysis
+from tests.support.stored import store_result
 
 KEY = "ab" * 20
+ANNA, BERT = person_of("anna's browser keeps this"), person_of("bert's browser keeps that")
+MP4 = b"\0\0\0\x18ftypisom" + bytes(40)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path, 100)
+    made = Store(tmp_path / "store", 100)
+    store_result(made, analysis(key=KEY))
+    return made
 
 
-def test_a_remembered_result_opens_by_its_key(store: Store) -> None:
-    store.remember(analysis(key=KEY))
-    result = store.recall(KEY)
-    assert result is not None
-    assert (result.captions, result.engine, result.options, result.key) == (
-        analysis().captions, analysis().engine, analysis().options, KEY,
-    )  # fmt: skip
-    assert result.video
-    assert result.video.path == Path("my *clip*.mp4")
-    store.remember(analysis(key=KEY, summary="Another."))
-    again = store.recall(KEY)
-    assert again is not None
-    assert again.summary == "Another."
-    assert [file.name for file in store.folder(KEY).iterdir()] == ["result.json"]
+@pytest.fixture
+def people(store: Store) -> People:
+    made = People(store, 5)
+    made.claim(KEY, ANNA, "anna's.mp4")
+    return made
 
 
-def test_nothing_is_recalled_of_what_is_not_there(store: Store) -> None:
-    assert store.recall(KEY) is None
-    with pytest.raises(StoreError):
-        store.recall("../secret")
-    store.remember(analysis(key=KEY))
-    (store.folder(KEY) / "result.json").write_text("{")
-    with pytest.raises(StoreError, match="can't be read any more"):
-        store.recall(KEY)
+def test_a_word_too_short_is_nobody_and_no_word_is_kept(people: People, store: Store) -> None:
+    assert person_of("short") == person_of("") == ""
+    assert not people.claims(KEY, "")
+    assert not [path for path in store.people.rglob("*") if "anna's browser" in str(path)]
 
 
-def test_a_permalink_leads_to_its_result_as_it_was_judged(store: Store) -> None:
-    store.remember(analysis(key=KEY))
+def test_each_person_opens_a_result_under_the_name_of_their_own_file(people: People) -> None:
+    people.claim(KEY, BERT, "/home/bert/bert's.mkv")
+    for person, name in ((ANNA, "anna's.mp4"), (BERT, "bert's.mkv")):
+        found = people.open(KEY, person)
+        assert found
+        assert found.video
+        assert found.video.path == Path(name)
+        assert found.captions == analysis().captions
+
+
+def test_what_is_gone_can_not_be_claimed(people: People, store: Store) -> None:
+    store.remove(KEY)
+    with pytest.raises(StoreError, match="was deleted"):
+        people.claim(KEY, BERT, "b.mp4")
+    assert not people.claims(KEY, BERT)
+    assert people.open(KEY, ANNA) is None
+
+
+def test_a_permalink_shows_its_result_as_it_was_judged(people: People) -> None:
     review = NONE.rate(1, "made up")
-    token = store.link(KEY, review)
+    token = people.link(KEY, ANNA, review)
     assert len(token) == 22
-    assert store.linked(token) == (KEY, review)
-    other = store.link(KEY)
+    other = people.link(KEY, ANNA)
     assert other != token
-    assert store.linked(other) == (KEY, NONE)
-    assert store.linked(token) == (KEY, review)
+    for each, judged in ((token, review), (other, NONE), (token, review)):
+        found = people.follow(each)
+        assert found
+        link, shown = found
+        assert (link.key, link.token, link.review, link.video) == (KEY, each, judged, None)
+        assert shown.captions == analysis().captions
+        assert shown.video
+        assert shown.video.path.name == "anna's.mp4"
 
 
-def test_links_are_not_among_the_served_files(store: Store) -> None:
-    store.remember(analysis(key=KEY))
-    store.link(KEY)
-    assert not store.links.is_relative_to(store.root)
+def test_nothing_of_a_person_is_among_what_is_computed(people: People, store: Store) -> None:
+    token = people.link(KEY, ANNA, NONE.edit(analysis().captions[1], "Mine."))
+    told = b"".join(path.read_bytes() for path in store.root.rglob("*") if path.is_file())
+    assert not [word for word in (token, ANNA, "anna", "Mine.") if word.encode() in told]
 
 
 @pytest.mark.parametrize("token", ["", "x", "../../etc/passwd", "a" * 22, "a" * 23, "ä" * 22, "../" + "a" * 19])
-def test_a_wrong_token_leads_nowhere(store: Store, token: str) -> None:
-    store.remember(analysis(key=KEY))
-    store.link(KEY)
-    assert store.linked(token) is None
+def test_a_wrong_token_leads_nowhere(people: People, token: str) -> None:
+    people.link(KEY, ANNA)
+    assert people.follow(token) is None
 
 
-def test_a_token_can_not_name_a_file_elsewhere(store: Store, tmp_path: Path) -> None:
-    store.remember(analysis(key=KEY))
-    (store.links / store.link(KEY)).rename(tmp_path / ("a" * 19))
-    assert store.linked("../" + "a" * 19) is None
+def test_a_token_can_not_name_a_file_elsewhere(people: People, store: Store, tmp_path: Path) -> None:
+    (store.links / people.link(KEY, ANNA)).rename(store.links.parent / ("a" * 19))
+    assert people.follow("../" + "a" * 19) is None
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"key": "../elsewhere"}'])
-def test_a_damaged_link_leads_nowhere(store: Store, content: str) -> None:
-    store.remember(analysis(key=KEY))
-    token = store.link(KEY)
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"key": "../elsewhere"}', f'{{"key": "{KEY}", "person": "../.."}}']
+)
+def test_a_damaged_link_leads_nowhere(people: People, store: Store, content: str) -> None:
+    token = people.link(KEY, ANNA)
     (store.links / token).write_text(content)
-    assert store.linked(token) is None
+    assert people.follow(token) is None
 
 
-def test_a_link_whose_result_is_gone_is_taken_away(store: Store) -> None:
-    store.remember(analysis(key=KEY))
-    token = store.link(KEY)
-    (store.folder(KEY) / "result.json").unlink()
-    (store.folder(KEY) / "links").unlink()
-    store.folder(KEY).rmdir()
-    assert store.linked(token) is None
+def test_a_link_whose_result_is_gone_is_taken_away(people: People, store: Store) -> None:
+    token = people.link(KEY, ANNA)
+    shutil.rmtree(store.folder(KEY))
+    assert people.follow(token) is None
     assert list(store.links.iterdir()) == []
 
 
-def test_a_video_is_kept_once_and_copied_where_the_disk_can_not_link(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_links_to_one_result_are_counted_for_all_people_together(people: People) -> None:
+    people.claim(KEY, BERT, "b.mp4")
+    for number in range(5):
+        people.link(KEY, (ANNA, BERT)[number % 2])
+    for person in (ANNA, BERT):
+        with pytest.raises(StoreError, match="has 5 links, the most that one may have"):
+            people.link(KEY, person)
+    people.forget(KEY, ANNA)
+    people.link(KEY, BERT)
+
+
+def test_links_count_in_the_stores_cap(people: People, store: Store) -> None:
+    notes = NONE
+    for index in range(2):
+        notes = notes.remark(index, "long " * 60_000)
+    other = "cd" * 20
+    store_result(store, analysis(key=other))
+    for path in store.folder(other).rglob("*"):
+        os.utime(path, (0, 0))
+    store.megabytes = 1
+    people.link(KEY, ANNA, notes)
+    assert store.has(other)
+    people.link(KEY, ANNA, notes)
+    assert not store.has(other)
+    assert store.has(KEY)
+
+
+def test_notes_and_corrections_are_bounded_one_by_one_and_together() -> None:
+    first, second = analysis().captions[:2]
+    check_lengths(NONE.remark(0, "x" * 10).edit(second, "y" * 10), 10, 20)
+    with pytest.raises(StoreError, match="has at most 10 characters"):
+        check_lengths(NONE.remark(0, "x" * 11), 10, 20)
+    with pytest.raises(StoreError, match="has at most 10 characters"):
+        check_lengths(NONE.edit(first, "x" * 11), 10, 20)
+    with pytest.raises(StoreError, match="together have at most 20 characters"):
+        check_lengths(NONE.remark(0, "x" * 10).edit(first, "y" * 10).remark(1, "z"), 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("head", "suffix"),
+    [
+        (MP4, ".mp4"),
+        (b"\0\0\0\x14ftypqt  " + bytes(40), ".mov"),
+        (b"\x1a\x45\xdf\xa3" + bytes(40), ".webm"),
+        (b"OggS" + bytes(40), ".ogv"),
+        (b"GIF89a" + bytes(40), ".gif"),
+        (b"<html><script>alert(1)</script>", ""),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>", ""),
+        (b"", ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["clip.html", "clip.svg", "clip.xhtml", "clip.mp4", "clip"])
+def test_a_shared_video_is_kept_under_our_own_name_by_what_it_is(
+    people: People, tmp_path: Path, head: bytes, suffix: str, name: str
 ) -> None:
-    for name, content in (("one.MP4", b"one"), ("two.mp4", b"two")):
-        (tmp_path / name).write_bytes(content)
+    (tmp_path / name).write_bytes(head)
+    assert container_suffix(tmp_path / name) == suffix
+    found = people.follow(people.link(KEY, ANNA, NONE, tmp_path / name))
+    assert found
+    kept = found[0].video
+    assert (kept.name if kept else "") == (f"video{suffix}" if suffix else "")
+    assert kept is None or kept.read_bytes() == head
+
+
+def test_a_video_is_copied_where_the_disk_can_not_link(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(MP4)
 
     def refuse(*_paths: Path) -> None:
         raise OSError("Another disk.")
 
-    monkeypatch.setattr("sgv_demo.results.store.os.link", refuse)
-    store.keep_video(KEY, tmp_path / "one.MP4")
-    store.keep_video(KEY, tmp_path / "two.mp4")
-    kept = store.video(KEY)
-    assert kept
-    assert (kept.name, kept.read_bytes()) == ("video.mp4", b"one")
+    monkeypatch.setattr("sgv_demo.results.links.os.link", refuse)
+    found = people.follow(people.link(KEY, ANNA, NONE, tmp_path / "a.mp4"))
+    assert found
+    assert found[0].video
+    assert found[0].video.read_bytes() == MP4
 
 
-def test_deletion_really_deletes(store: Store, tmp_path: Path) -> None:
+def test_a_link_that_does_not_fit_the_disk_leaves_nothing(
+    people: People, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(MP4)
+    before = sorted(store.people.rglob("*"))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sgv_demo.results.links.os.link", full)
+    monkeypatch.setattr("sgv_demo.results.links.shutil.copyfile", full)
+    with pytest.raises(StoreError, match="No space left"):
+        people.link(KEY, ANNA, NONE, tmp_path / "a.mp4")
+    assert [path for path in sorted(store.people.rglob("*")) if path.name != "links"] == before
+    assert people.follow("a" * 22) is None
+
+
+def test_deletion_takes_everything_when_nobody_else_has_it(people: People, store: Store, tmp_path: Path) -> None:
     video = tmp_path / "upload.MP4"
-    video.write_bytes(b"movie")
-    store.remember(analysis(key=KEY))
-    token, second = store.link(KEY), store.link(KEY)
-    store.keep_video(KEY, video)
-    kept = store.video(KEY)
-    assert kept is not None
-    assert kept.read_bytes() == b"movie"
-    store.delete(KEY)
-    assert list(store.links.iterdir()) == []  # before anybody follows them, which would take them away
-    assert store.recall(KEY) is None
-    assert store.linked(token) is None
-    assert store.linked(second) is None
-    assert store.video(KEY) is None
-    assert [p for p in (tmp_path).rglob("*") if p.is_file()] == [video]
+    video.write_bytes(MP4)
+    tokens = [people.link(KEY, ANNA), people.link(KEY, ANNA, NONE, video)]
+    assert people.forget(KEY, ANNA)
+    assert [people.follow(token) for token in tokens] == [None, None]
+    left = [path for path in store.links.parent.rglob("*") if path.is_file() and path.parent != store.locks]
+    assert left == []
+    assert video.exists()
 
 
-def test_a_pruned_result_takes_its_link_along(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.remember(analysis(key=KEY))
-    token = store.link(KEY)
+def test_deletion_takes_ones_own_and_nobody_elses(people: People, store: Store) -> None:
+    people.claim(KEY, BERT, "b.mp4")
+    annas, berts = people.link(KEY, ANNA), people.link(KEY, BERT)
+    assert not people.forget(KEY, ANNA)
+    assert people.follow(annas) is None
+    assert people.follow(berts) is not None
+    assert (people.claims(KEY, ANNA), people.claims(KEY, BERT)) == (False, True)
+    assert people.forget(KEY, BERT)
+    assert not store.has(KEY)
+
+
+def test_what_somebody_is_writing_is_not_deleted_under_them(people: People, store: Store) -> None:
+    other = "cd" * 20
+    with store.log(other) as log:
+        next(log.record(event for event in [Begun(ENGINE, analysis().options, other)]))
+        people.claim(other, ANNA, "a.mp4")
+        assert not people.forget(other, ANNA)
+        assert store.has(other)
+
+
+def test_many_who_claim_and_forget_at_once_never_keep_a_claim_on_nothing(people: People, store: Store) -> None:
+    persons = [ANNA, *(person_of(f"person number {number} of the crowd") for number in range(6))]
+    trouble: list[BaseException] = []
+
+    def live(person: str) -> None:
+        try:
+            for _ in range(5):
+                people.claim(KEY, person, "x.mp4")
+                assert store.has(KEY)
+                people.forget(KEY, person)
+        except StoreError:
+            pass  # it was deleted before this claim
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            trouble.append(error)
+
+    threads = [threading.Thread(target=live, args=(person,)) for person in persons]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trouble == []
+    assert not store.has(KEY)
+    assert not list(store.people.rglob("claim.json"))
+
+
+def test_a_pruned_result_takes_its_links_along(people: People, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = people.link(KEY, ANNA)
     monkeypatch.setattr("sgv_demo.results.store._IN_USE_SECONDS", -1.0)
     store.megabytes = 0
     assert store.prune() == 1
     assert list(store.links.iterdir()) == []
-    assert store.linked(token) is None
+    assert people.follow(token) is None
 
 
-def test_a_proof_is_this_stores_and_lasts(store: Store, tmp_path: Path) -> None:
-    proof = store.proof(KEY)
-    assert Store(tmp_path, 1).proof(KEY) == proof
-    assert Store(tmp_path / "another", 1).proof(KEY) != proof
-    assert store.proof("cd" * 20) != proof
-    assert not (store.root / "secret").exists()
-    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
-
-
-def test_a_deleted_result_has_no_link(store: Store) -> None:
+def test_a_deleted_result_has_no_link(people: People) -> None:
+    people.forget(KEY, ANNA)
     with pytest.raises(StoreError, match="was deleted"):
-        store.link(KEY)
+        people.link(KEY, ANNA)
+    with pytest.raises(StoreError, match="was deleted"):
+        people.link("cd" * 20, ANNA)
+
+
+class TestOlderVersion:
+    """A folder as version 0.1 wrote it before runs began with an event: see tests/results/older."""
+
+    TOKEN = "F14GXedPp-JdF5mKULfywQ"
+    PROOF = "186f822df0744f342435cc5c373b9f4b"
+
+    @pytest.fixture
+    def older(self, tmp_path: Path) -> People:
+        shutil.copytree(Path(__file__).parent / "older", tmp_path / "older")
+        return People(Store(tmp_path / "older", 100), 5)
+
+    def test_a_result_opens_by_its_key(self, older: People) -> None:
+        found, done = older.store.recall(KEY), analysis()
+        assert found
+        assert found.video
+        assert done.video
+        assert replace(found, video=done.video) == replace(done, key=KEY)
+        assert found.video.path == Path("my *clip*.mp4")
+
+    def test_a_permalink_opens_as_it_was_judged_and_its_page_is_no_video(self, older: People) -> None:
+        for _ in range(2):  # the first one makes it a link of today's
+            found = older.follow(self.TOKEN)
+            assert found
+            link, shown = found
+            assert shown.captions == analysis().captions
+            assert link.review.of(1).rating == "made up"
+            assert link.review.of(2).text == "Two lines."
+            assert link.video is None  # what was shared is a page of script: it isn't among what is served
+            assert shown.video
+            assert shown.video.path.name == "my *clip*.mp4"
+
+    def test_the_history_of_a_browser_opens_by_its_proof(self, older: People) -> None:
+        assert older.proved(KEY, self.PROOF)
+        for wrong in ("", "é", self.PROOF[:-1], self.PROOF.upper()):
+            assert not older.proved(KEY, wrong)
+        assert not older.proved("cd" * 20, self.PROOF)
+
+    @pytest.mark.parametrize("followed", [False, True])
+    def test_a_link_that_belongs_to_nobody_keeps_its_result(self, older: People, followed: bool) -> None:
+        if followed:
+            older.follow(self.TOKEN)
+        older.claim(KEY, ANNA, "a.mp4")
+        assert not older.forget(KEY, ANNA)
+        assert older.follow(self.TOKEN)
+
+    def test_a_run_goes_on_where_the_log_of_another_ended(self, older: People) -> None:
+        other, done = "cd" * 20, analysis()
+        with older.store.log(other) as log:
+            assert [type(event) for event in log.earlier.events] == [Opened, Captioned, Captioned]
+            rest: list[Event] = [Begun(ENGINE, done.options, other), Captioned(done.captions[2]), Finished(1.0)]
+            list(log.record(event for event in rest))
+        found = older.store.read(other)
+        assert found.finished
+        assert not found.damaged
+
+    def test_it_goes_as_a_whole_when_it_is_pruned(self, older: People) -> None:
+        for path in older.store.links.parent.rglob("*"):
+            os.utime(path, (0, 0))
+        older.store.megabytes = 0
+        assert older.store.prune() == 2
+        assert list(older.store.links.iterdir()) == []
 
 
 @pytest.mark.parametrize(("raw", "value"), [("0", False), ("off", False), ("1", True), ("Yes", True), ("", True)])

@@ -147,7 +147,7 @@ class TestVideo:
         room.desk.settings = replace(room.desk.settings, max_megabytes=0)
         assert "larger than" in room.video.probe(Visit(), str(room.clip), CONTROLS)["progress"]
 
-    def test_run_streams_cards_and_ends_with_exports_and_subtitles(self, room: Room) -> None:
+    def test_run_streams_cards_and_ends_with_subtitles(self, room: Room) -> None:
         visit, updates = room.run(room.ready())
         assert visit.phase == "done"
         assert visit.analysis is not None
@@ -155,7 +155,6 @@ class TestVideo:
         cards = {key for update in updates for key in update.get("feed", {}).get("lists", {}).get("cards", {})}
         assert cards == {"0", "1", "2"}
         last = updates[-1]
-        assert last["downloads"].count("download=") == 7
         cues = [cue["timestamp"] for cue in last["player"]["subtitles"]]
         assert len(cues) == 3
         assert all(before[1] < after[0] for before, after in pairwise(cues)), "two cues at once"
@@ -198,9 +197,9 @@ class TestVideo:
         assert stopped["visit"].phase == "stopped"
         assert stopped["run"]["value"] == "Continue"
         assert stopped["visit"].analysis.live is None
-        assert "downloads" not in stopped, "Stop waits for no file"
+        assert "player" not in stopped, "Stop waits for no subtitles"
         written = room.video.written(stopped["visit"], CONTROLS)
-        assert ("downloads" in written) == bool(stopped["visit"].analysis.captions)
+        assert ("player" in written) == bool(stopped["visit"].analysis.captions)
         assert visit.token.ended.is_set()
         room.script.gate.set()
         done, _ = room.run(stopped["visit"])
@@ -229,7 +228,7 @@ class TestVideo:
 
     def test_start_over_computes_anew(self, room: Room) -> None:
         visit, _ = room.run(room.ready())
-        waiting = room.video.restart(visit, CONTROLS)["visit"]
+        waiting = room.video.restart(visit, CONTROLS, "")["visit"]
         *_, shown, _ = room.video.run(waiting, CONTROLS)
         assert "computed earlier" not in shown["progress"]
 
@@ -254,7 +253,7 @@ class TestAsk:
         assert talk.said[0].turn.answer.startswith("Answer 1 about What is it? from 4 frames")
         assert [round(s.time, 1) for s in talk.shown]
         assert len(talk.shown) == 4
-        assert "gradio_api/file=" in updates[-1]["grid"]
+        assert "results/" in updates[-1]["grid"]
 
     def test_follow_up_remembers(self, room: Room) -> None:
         visit = room.ready()

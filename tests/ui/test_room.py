@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 from sgv_demo.dataset.index import Entry
 from sgv_demo.dataset.library import Library
+from sgv_demo.results.links import person_of
 from sgv_demo.results.review import NONE
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
@@ -19,8 +21,11 @@ from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.inspect import view as judging
 from sgv_demo.ui.inspect.handlers import Room, RoomHandlers, history_entry
+from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.handlers import VideoHandlers
 from sgv_demo.ui.visit import Visit
 from tests.support.samples import analysis
+from tests.support.stored import store_result
 
 KEY = "ab" * 20
 OTHER = "cd" * 20
@@ -42,19 +47,70 @@ def _act(handlers: RoomHandlers, room: Room, **what: Any) -> dict[str, Any]:
     return handlers.act(SimpleNamespace(**what), DONE, room)
 
 
-def _settled(handlers: RoomHandlers, visit: Visit = DONE) -> Room:
-    return handlers.settled(visit, Room(), None, None)["room"]
+def _hello(handlers: RoomHandlers, who: str) -> Room:
+    """Somebody opens the page."""
+    return handlers.act(SimpleNamespace(name="hello", me=f"{who} keeps this word", token=None), Visit(), Room())["room"]
 
 
-def test_the_maker_opens_a_result_again(handlers: RoomHandlers) -> None:
-    entry = handlers.settled(DONE, Room(), None, None)["channel"]["history"]
-    updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=entry["proof"]), Visit(), Room())
+def _settled(handlers: RoomHandlers, visit: Visit = DONE, who: str = "anna's browser") -> Room:
+    """Somebody's run has ended."""
+    assert visit.analysis
+    store_result(handlers.desk.store, visit.analysis)
+    return handlers.settled(visit, _hello(handlers, who), None, None)["room"]
+
+
+def test_who_made_a_result_opens_it_again_another_day(handlers: RoomHandlers) -> None:
+    _settled(handlers)
+    anna = _hello(handlers, "anna's browser")
+    updates = handlers.act(SimpleNamespace(name="open", key=KEY), Visit(), anna)
     assert updates["channel"]["shown"]["mine"] is True
-    assert updates["channel"]["history"]["proof"] == entry["proof"]
-    handlers.desk.store.delete(KEY)
-    updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=entry["proof"]), Visit(), Room())
+    assert updates["channel"]["history"]["key"] == KEY
+    assert updates["channel"]["history"]["name"] == "my *clip*.mp4"
+    handlers.desk.store.remove(KEY)
+    updates = handlers.act(SimpleNamespace(name="open", key=KEY), Visit(), anna)
     assert updates == {"channel": updates["channel"]}
     assert updates["channel"]["gone"] == KEY
+
+
+@pytest.mark.parametrize("name", ["open", "remove"])
+def test_what_somebody_else_made_is_neither_opened_nor_deleted(handlers: RoomHandlers, name: str) -> None:
+    _settled(handlers)
+    for stranger in (_hello(handlers, "bert's browser"), _hello(handlers, ""), Room()):
+        updates = handlers.act(SimpleNamespace(name=name, key=KEY), Visit(), stranger)
+        assert "isn't yours" in updates["channel"]["say"]
+    assert handlers.desk.store.has(KEY)
+
+
+def test_the_history_of_an_older_version_opens_and_is_its_browsers_from_then_on(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "results" / "older", tmp_path, dirs_exist_ok=True)
+    handlers = RoomHandlers(_desk(tmp_path))
+    anna, proof = _hello(handlers, "anna's browser"), "186f822df0744f342435cc5c373b9f4b"
+    assert (
+        "isn't yours" in handlers.act(SimpleNamespace(name="open", key=KEY, proof="x"), Visit(), anna)["channel"]["say"]
+    )
+    updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=proof), Visit(), anna)
+    assert updates["channel"]["history"]["name"] == "my *clip*.mp4"
+    assert updates["feed"]["lists"]["keys"]["0"].count(f"results/{KEY}/keyframes/0000.jpg")
+    assert "room" in handlers.act(SimpleNamespace(name="open", key=KEY), Visit(), anna)
+
+
+def test_starting_over_takes_ones_own_and_nobody_elses(tmp_path: Path) -> None:
+    desk = _desk(tmp_path)
+    handlers, video = RoomHandlers(desk), VideoHandlers(desk)
+    shown = replace(DONE, path=Path("a.mp4"), video=analysis().video)
+    anna, bert = _settled(handlers), _settled(handlers, who="bert's browser")
+    link = _act(handlers, bert, name="share", video=False)["channel"]["link"]
+    again = video.restart(shown, Controls(), anna.person)["visit"]
+    assert again.take
+    assert again.phase == "waiting"
+    assert desk.people.follow(link)
+    assert not desk.people.claims(KEY, anna.person)
+    stopped = replace(again, phase="ready")
+    assert video.begin(stopped, Controls())["visit"].take == again.take  # goes on with the same
+    stranger = video.restart(shown, Controls(), person_of("somebody who has no part in it"))["visit"]
+    assert stranger.take
+    assert not video.restart(shown, Controls(), bert.person)["visit"].take
+    assert not desk.store.has(KEY)
 
 
 def test_the_history_counts_rightly_and_shows_the_first_keyframe_by_the_address_of_the_page(
@@ -62,6 +118,7 @@ def test_the_history_counts_rightly_and_shows_the_first_keyframe_by_the_address_
 ) -> None:
     done = DONE.analysis
     assert done
+    store_result(handlers.desk.store, done)
     entry = handlers.settled(DONE, Room(), None, None)["channel"]["history"]
     assert entry["picture"] == handlers.desk.pictures(KEY)(done.keyframes[0].picture)
     assert " · 1 caption · " in history_entry(replace(done, captions=done.captions[:1]))["about"]
@@ -70,10 +127,13 @@ def test_the_history_counts_rightly_and_shows_the_first_keyframe_by_the_address_
 
 
 def test_a_finished_run_is_kept_and_offered(handlers: RoomHandlers) -> None:
+    for key in (KEY, OTHER):
+        store_result(handlers.desk.store, analysis(key=key))
     updates = handlers.settled(DONE, Room(), None, None)
     assert updates["channel"]["history"]["key"] == KEY
     assert updates["channel"]["shown"]["mine"] is True
-    assert handlers.desk.store.recall(KEY) is not None
+    assert updates["downloads"].count("download=") == 7
+    assert handlers.desk.people.claims(KEY, updates["room"].person)
     assert "/home" not in json.dumps(updates["channel"])
     second = replace(DONE, analysis=analysis(key=OTHER), run=2)
     updates = handlers.settled(second, updates["room"], None, None)
@@ -90,11 +150,12 @@ def test_a_review_reaches_the_files_and_nobody_elses(handlers: RoomHandlers) -> 
     room = _settled(handlers)
     verdicts = [{"index": 1, "rating": "made up", "text": "Other words.", "note": "", "flagged": False}]
     updates = _act(handlers, room, name="review", key=KEY, verdicts=verdicts)
-    exports = handlers.desk.store.folder(KEY) / "exports"
-    mine = exports / updates["room"].place
-    assert "Other words." in next(mine.glob("*.vtt")).read_text()
-    assert "Other words." not in next(exports.glob("*.vtt")).read_text()
-    assert updates["room"].place in updates["downloads"]
+    bert = _settled(handlers, who="bert's browser")
+    for person, said in ((room.person, True), (bert.person, False)):
+        exports = handlers.desk.people.folder(KEY, person) / "exports"
+        assert ("Other words." in next(exports.glob("*.vtt")).read_text()) is said
+    assert room.person in updates["downloads"]
+    assert not list(handlers.desk.store.folder(KEY).glob("exports"))
     assert "Ratings (1)" in updates["bar"]
 
 
@@ -102,6 +163,16 @@ def test_a_review_reaches_the_files_and_nobody_elses(handlers: RoomHandlers) -> 
 def test_a_foreign_review_is_no_review(handlers: RoomHandlers, verdicts: object) -> None:
     updates = _act(handlers, _settled(handlers), name="review", key=KEY, verdicts=verdicts)
     assert updates["room"].review == NONE
+
+
+def test_a_note_that_is_too_long_is_refused_in_a_sentence(handlers: RoomHandlers) -> None:
+    room = _settled(handlers)
+    most = handlers.desk.settings.max_note
+    for length, refused in ((most, False), (most + 1, True)):
+        verdicts = [{"index": 1, "note": "x" * length}]
+        updates = _act(handlers, room, name="review", key=KEY, verdicts=verdicts)
+        assert ("at most 5,000 characters" in updates["channel"].get("say", "")) is refused
+        assert ("room" in updates) is not refused
 
 
 def test_only_the_shown_result_of_ones_own_is_reviewed(handlers: RoomHandlers) -> None:
@@ -114,7 +185,8 @@ def test_only_the_shown_result_of_ones_own_is_reviewed(handlers: RoomHandlers) -
 def test_a_link_opens_read_only(handlers: RoomHandlers) -> None:
     room = replace(_settled(handlers), review=NONE.rate(1, "accurate"))
     token = _act(handlers, room, name="share", video=False)["channel"]["link"]
-    updates = handlers.act(SimpleNamespace(name="link", token=token), Visit(), Room())
+    hello = SimpleNamespace(name="hello", me="bert's browser keeps this", token=token)
+    updates = handlers.act(hello, Visit(), Room())
     assert updates["channel"]["shown"]["mine"] is False
     assert updates["channel"]["shown"]["review"][0]["rating"] == "accurate"
     assert updates["channel"]["history"] is None
@@ -129,17 +201,13 @@ def test_links_can_be_switched_off(tmp_path: Path) -> None:
     room = _settled(on)
     token = _act(on, room, name="share", video=False)["channel"]["link"]
     assert "switched off" in _act(off, room, name="share", video=False)["channel"]["say"]
-    assert "leads nowhere" in _act(off, Room(), name="link", token=token)["channel"]["say"]
+    assert "leads nowhere" in _act(off, Room(), name="hello", me="", token=token)["channel"]["say"]
     assert 'data-room="share"' not in off.settled(DONE, Room(), None, None)["bar"]
 
 
 def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) -> None:
     room = _settled(handlers)
-    proof = handlers.desk.store.proof(KEY)
-    for wrong in ("", "x", handlers.desk.store.proof(OTHER), "é"):
-        assert set(_act(handlers, room, name="remove", key=KEY, proof=wrong)) == {"channel"}
-    assert handlers.desk.store.recall(KEY) is not None
-    updates = _act(handlers, room, name="remove", key=KEY, proof=proof)
+    updates = _act(handlers, room, name="remove", key=KEY)
     assert not handlers.desk.store.folder(KEY).exists()
     assert updates["room"].shelf == ()
     assert updates["room"].shown is None
@@ -154,7 +222,9 @@ def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) 
         {"name": "open", "key": KEY, "proof": ""},
         {"name": "open", "key": KEY},
         {"name": "remove", "key": KEY},
-        {"name": "link", "token": "../" + "x" * 19},
+        {"name": "hello", "me": "x" * 40, "token": "../" + "x" * 19},
+        {"name": "hello", "me": None, "token": 5},
+        {"name": "hello", "me": "\ud800" * 40, "token": None},
         {"name": "remove", "key": "/", "proof": ""},
         {"name": "share", "video": True},
         {"name": "open"},
@@ -162,10 +232,10 @@ def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) 
     ],
 )
 def test_hostile_acts_change_nothing(handlers: RoomHandlers, what: dict[str, Any]) -> None:
-    handlers.desk.store.remember(analysis(key=KEY))
+    store_result(handlers.desk.store, analysis(key=KEY))
     updates = handlers.act(SimpleNamespace(**what), Visit(), Room())
-    assert set(updates) <= {"channel"}
-    assert handlers.desk.store.recall(KEY) is not None
+    assert set(updates) <= {"channel", "room"}
+    assert handlers.desk.store.has(KEY)
 
 
 def test_nothing_of_a_text_is_run(handlers: RoomHandlers) -> None:
@@ -173,7 +243,7 @@ def test_nothing_of_a_text_is_run(handlers: RoomHandlers) -> None:
     captions = tuple(replace(c, text=hostile) for c in analysis().captions)
     bad = analysis(key=KEY, captions=captions, engine=replace(analysis().engine, label=hostile), summary=hostile)
     html = comparison.page((bad, NONE, lambda _: hostile), (analysis(key=OTHER), NONE, lambda _: ""))
-    html += judging.bar(None, mine=True, links=True, rows=judging.tallied([(bad, NONE.rate(0, "accurate"))]))
+    html += judging.bar("", mine=True, links=True, rows=judging.tallied([(bad, NONE.rate(0, "accurate"))]))
     assert "<script" not in html
     assert '" onclick' not in html
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from sgv_demo import pipeline
-from sgv_demo.errors import StoreError, VideoError
-from sgv_demo.events import Analysis, Captioned, Event, Failed, Finished, Noted, Opened, Summarized
+from sgv_demo.errors import VideoError
+from sgv_demo.events import Analysis, Begun, Captioned, Event, Failed, Finished, Noted, Opened, Summarized
 from sgv_demo.keyframes.watch import Step
-from sgv_demo.results.store import Session, Store
+from sgv_demo.results.log import Log
+from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
     AnalysisOptions,
@@ -26,6 +27,7 @@ from sgv_demo.types import (
     Keyframe,
     SamplingOptions,
     Trace,
+    TraceMark,
     VideoInfo,
 )
 from tests.support.samples import ENGINE
@@ -36,7 +38,7 @@ IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
 def fold(events: Iterable[Event]) -> Analysis:
-    return reduce(Analysis.apply, events, Analysis(ENGINE, AnalysisOptions()))
+    return reduce(Analysis.apply, events, Analysis())
 
 
 @pytest.fixture
@@ -170,23 +172,42 @@ def test_a_replayed_result_names_the_file_at_hand(watching: dict[str, Any], vide
     assert state.video.path == moved
 
 
-def test_a_disk_that_fills_up_is_noted_once(
+def test_a_disk_that_fills_up_is_noted_once_and_ends_no_run(
     watching: dict[str, Any], video: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> str:
-        raise StoreError("The disk is full.")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Session, "saw", full)
-    store = Store(settings.store_path, 100)
-    state = fold(pipeline.analyze(video, Noting(), AnalysisOptions(), settings, store=store))
-    assert state.finished  # a picture less is no reason to fail
-    assert state.captions[0].trace
-    assert state.captions[0].trace.picture is None
-    monkeypatch.setattr(Session, "write", full)
-    other = AnalysisOptions(SamplingOptions(every=3.0))
-    events = list(pipeline.analyze(video, Noting(), other, settings, store=store))
-    assert fold(events).finished
-    assert [e.text for e in events if isinstance(e, Noted)] == ["The disk is full."]
+    for number, part in enumerate(("_picture", "_append", "open")):
+        with monkeypatch.context() as patch:
+            patch.setattr(Log, part, full)
+            options = AnalysisOptions(SamplingOptions(every=2.0 + number))
+            events = list(pipeline.analyze(video, Noting(), options, settings, store=Store(settings.store_path, 100)))
+        assert fold(events).finished
+        assert fold(events).captions[0].trace == TraceMark("p", 1, 1)
+        said = "Results can't be stored (No space left on device); free some disk space."
+        assert [e.text for e in events if isinstance(e, Noted)] == [said]
+
+
+def test_a_run_begins_with_who_writes_what_was_chosen_and_its_key(
+    watching: dict[str, Any], video: Path, settings: Settings
+) -> None:
+    engine, options = Noting(), AnalysisOptions(SamplingOptions(every=3.0))
+    key = pipeline.result_key(video, engine.info, options, settings)
+    for store, named in ((None, ""), (Store(settings.store_path, 100), key), (Store(settings.store_path, 100), key)):
+        events = list(pipeline.analyze(video, engine, options, settings, store=store))
+        assert events[0] == Begun(engine.info, options, named)
+        assert sum(isinstance(event, Begun) for event in events) == 1
+
+
+def test_another_take_is_another_result_of_the_same(watching: dict[str, Any], video: Path, settings: Settings) -> None:
+    store, keys = Store(settings.store_path, 100), []
+    for take, known in (("", False), ("again", False), ("again", True), ("", True)):
+        state = fold(pipeline.analyze(video, Noting(), AnalysisOptions(), settings, store=store, take=take))
+        assert state.from_store is known
+        keys.append(state.key)
+    assert (keys[0], keys[1]) == (keys[3], keys[2])
+    assert keys[0] != keys[1]
 
 
 def test_a_result_is_of_what_frames_were_read_like(video: Path, settings: Settings) -> None:

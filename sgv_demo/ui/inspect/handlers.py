@@ -85,18 +85,18 @@ class RoomHandlers:
         if analysis is None or not analysis.captions or visit.phase in ("running", "waiting") or not analysis.key:
             return {}
         room = replace(room, person=room.person or person_of(secrets.token_hex(20)))
-        history, trouble = None, None
+        history, lost = None, {}
         try:
             self.desk.people.claim(analysis.key, room.person, analysis.video.path.name if analysis.video else "video")
             history = self._history(analysis)
         except StoreError as error:
             log.warning("%s", error)
-            trouble = str(error)
+            lost = {"say": str(error)}
         earlier = room.of(analysis.key)
         newest = room.shelf[-1][0].key if room.shelf and earlier is None else left
         room = replace(room, shown=analysis, mine=True, link=None, review=earlier[1] if earlier else NONE)
         room = room.put(analysis, room.review)
-        said = message(shown=self._shown(room, visit.run), history=history, say=trouble)
+        said = message(shown=self._shown(room, visit.run), history=history, **lost)
         return {"channel": said} | self._view(room) | self._choices(room, newest, analysis.key)
 
     def act(self, event: Any, visit: Visit, room: Room) -> Updates:

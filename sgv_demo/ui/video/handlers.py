@@ -155,7 +155,7 @@ class VideoHandlers:
             return {}
         visit.token.stop.set()
         if take is None:
-            take = "" if self._shown(visit, controls).phase == "ready" else visit.take
+            take = visit.take if self._shown(visit, controls) is visit else ""
         visit = replace(visit, phase="waiting", token=Token(), problem="", take=take)
         return self.view(visit, controls) | {"tabs": gr.update(selected="captions")}
 
@@ -251,14 +251,13 @@ class VideoHandlers:
 
         The stored result is given up by this person. Where others have it, too, the new one is kept beside it.
         """
-        key, take = visit.analysis.key if visit.analysis else "", ""
-        if key and person:
-            try:
-                take = "" if self.desk.people.forget(key, person) else secrets.token_hex(8)
-            except StoreError as error:
-                log.warning("%s", error)
-                take = secrets.token_hex(8)
-        return self.begin(replace(visit, analysis=None), controls, take)
+        gone = False
+        try:
+            if visit.analysis is not None and visit.analysis.key and person:
+                gone = self.desk.people.forget(visit.analysis.key, person)
+        except StoreError as error:
+            log.warning("%s", error)
+        return self.begin(replace(visit, analysis=None), controls, "" if gone else secrets.token_hex(8))
 
 
 class _Source:
