@@ -98,8 +98,7 @@ def server(scripted_server: Server) -> Iterator[Server]:
     for name in ("pause", "prefix", "fail", "blank", "asked", "closed"):
         setattr(script, name, getattr(fresh, name))
     script.gate.set()
-    shutil.rmtree(desk.store.root, ignore_errors=True)
-    desk.store.root.mkdir(parents=True)
+    shutil.rmtree(desk.store.root.parent, ignore_errors=True)
     yield scripted_server
     script.gate.set()
 

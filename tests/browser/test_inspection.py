@@ -201,8 +201,8 @@ def test_deleting_in_the_history_really_deletes(
     page.get_by_role("button", name="Delete three shots.mp4").click()
     page.wait_for_function("(JSON.parse(localStorage.getItem('sgv-history')) ?? []).length === 0")
     assert list(server.desk.store.root.iterdir()) == []
-    assert server.desk.store.linked(address.split("r=")[1].split("&")[0]) is None
-    assert address.split("r=")[1].split("&")[0] not in {p.name for p in server.desk.store.links.iterdir()}
+    assert server.desk.people.follow(address.split("r=")[1].split("&")[0]) is None
+    assert not [path for path in server.desk.store.people.rglob("*") if path.is_file()]
     guest = arrive(browser, contexts, server.url)
     guest.page.goto(address)
     expect(guest.page.locator(".room-say")).to_contain_text("leads nowhere")
