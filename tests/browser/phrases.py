@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 from sgv_demo.dataset.index import Trouble
@@ -81,7 +80,7 @@ def _texts() -> list[str]:
     made += [render.summary(replace(RUN, summary=""), _picture), render.written_by(RUN), render.written_by(fast)]
     made += [render.estimate(n, seconds) for n in (1, 2) for seconds in (None, 3.0, 300.0, 9000.0)]
     made += [render.facts(replace(RUN.video, has_audio=audio, notes=())) for audio in (True, False) if RUN.video]
-    made += [render.downloads(()), render.downloads([("Report", Path("a.html")), ("Dataset record", Path("a.jsonl"))])]
+    made += [render.downloads(()), render.downloads([("Report", "a.html"), ("Dataset record", "a.jsonl")])]
     return [*made, render.text_result("text", live=False, by="Scripted")]
 
 
@@ -119,7 +118,7 @@ def _rooms() -> list[str]:
     made = [comparison.page((a, review.NONE, _picture), (b, review.NONE, _picture)) for a, b in pairs]
     made += [comparison.page(None, None), f"<span>{room.history_entry(RUN)['about']}</span>"]
     rows = judging.tallied([(RUN, said)])
-    made += [judging.bar(Path("a.html"), mine=mine, links=True, rows=rows) for mine in (True, False)]
+    made += [judging.bar("a.html", mine=mine, links=True, rows=rows) for mine in (True, False)]
     claims = (
         "The camera is static. There is a hard cut.", "The camera pans left, then pans right.", "The sign says “NOPE”.",
     )  # fmt: skip

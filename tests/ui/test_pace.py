@@ -53,7 +53,7 @@ def test_of_a_longer_video_a_smaller_share_is_expected() -> None:
 def test_time_that_others_take_between_two_events_is_not_counted() -> None:
     closed = []
 
-    def events() -> Generator[Analysis | Event, None, None]:
+    def events() -> Generator[Event, None, None]:
         try:
             time.sleep(0.05)
             yield Sampled(Sample(0.0, None, True))
