@@ -7,7 +7,6 @@ cleaned once, where it enters, so that nothing behind has to ask.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 
 _HALF = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]")
@@ -21,16 +20,21 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", re.sub(r"\r+\n|\r", "\n", text))
 
 
-def clean_pieces(pieces: Iterable[str]) -> Iterator[str]:
-    """`clean` over a stream: a pair that is split between two pieces is joined; blank pieces pass, as they keep
-    time."""
-    held = ""
-    for piece in pieces:
-        text = held + piece
-        held = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
-        yield clean(text[: len(text) - len(held)])
-    if held:
-        yield clean(held)
+class Cleaner:
+    """`clean` over a stream: a surrogate pair that is split between two pieces is joined."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What can be told of `piece` now."""
+        text = self._held + piece
+        self._held = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+        return clean(text[: len(text) - len(self._held)])
+
+    def end(self) -> str:
+        """What was held back."""
+        return clean(self._held)
 
 
 def clean_data(value: object) -> object:

@@ -40,6 +40,8 @@ class Settings:
     """Their key; never shown, logged or stored."""
     remote_timeout: float = 60.0
     """Seconds without a word from a server after which a step is given up."""
+    remote_step_seconds: float = 900.0
+    """Seconds that a server may take for one step in all, however slowly its words drip."""
     visitor_urls: bool = False
     """Whether a visitor may name a server. Off: an address from outside could point at machines inside."""
 

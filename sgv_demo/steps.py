@@ -72,7 +72,7 @@ def drain(generation: Generation, wrap: Callable[[str], Event]) -> Generator[Eve
             try:
                 piece = next(generation)
             except StopIteration as done:
-                return "".join(pieces), done.value
+                return done.value.text or "".join(pieces), done.value
             if piece:
                 pieces.append(piece)
             yield wrap(piece)

@@ -240,6 +240,8 @@ class Trace:
     """How many tiles (across, down) that picture was cut into."""
     note: str = ""
     """What the user should know about this step, such as a retry with a smaller picture."""
+    text: str = ""
+    """The whole text, where it isn't what was streamed: what a model said turned out to be its thoughts."""
 
 
 Generation: TypeAlias = Generator[str, None, Trace]

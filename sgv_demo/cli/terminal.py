@@ -175,7 +175,7 @@ def print_generation(generation: Generation, *, quiet: bool) -> tuple[str, Trace
             except StopIteration as done:
                 if not quiet:
                     print()
-                return "".join(pieces), done.value
+                return done.value.text or "".join(pieces), done.value
             pieces.append(piece)
             if not quiet:
                 print(printable(piece), end="", flush=True)

@@ -145,7 +145,7 @@ def test_waits_double(monkeypatch) -> None:
     ("fault", "says", "attempts"),
     [
         ("500", r"127\.0\.0\.1:\d+ failed \(500: .*\), 4 times; wait a while, or add a server", 4),
-        ("drop", r"can't be reached, 4 times", 4),
+        ("drop", r"closed the connection, 4 times", 4),
         ("json", r"sent something that is not JSON, 4 times", 4),
         ("html", r"ended without an answer, 4 times", 4),
         ("400", r"refused the request \(400: .*use fewer frames", 1),

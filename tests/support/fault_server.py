@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +19,14 @@ class Faults:
     """What the next requests meet; the last one stays. And what was seen."""
 
     plan: list[str] = field(default_factory=lambda: ["ok"])
-    """ok · 500 · 503 · 429 · 400 · 401 · 404 · hang · cut · drop · json · html · endless · empty · slow · redirect."""
+    """A name of an action, a status, a stream's events as a JSON list, or a whole answer as a JSON object.
+
+    ok · 500 · 503 · 429 · 400 · 401 · 404 · hang · cut · drop · json · html · endless · empty · slow · redirect."""
     models: list[str] = field(default_factory=lambda: ["tiny"])
+    listing: Any = None
+    """What GET answers instead of the list of `models`."""
+    path: str = ""
+    """Where alone it answers; empty: everywhere."""
     retry_after: str = "0.1"
     location: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -61,15 +69,21 @@ def _handler(faults: Faults) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             faults.keys.append(self.headers.get("authorization", ""))
-            self.answer(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in faults.models]})
+            names = [{"id": name, "object": "model"} for name in faults.models]
+            listing = {"object": "list", "data": names} if faults.listing is None else faults.listing
+            self.answer(*((200, listing) if self.path.startswith(faults.path) else (404, {"detail": "Not Found"})))
 
         def do_POST(self) -> None:
             faults.keys.append(self.headers.get("authorization", ""))
             body = self.rfile.read(int(self.headers["content-length"]))
             faults.requests.append(json.loads(body))
-            what = faults.next()
+            what = faults.next() if self.path.startswith(faults.path) else "404"
             try:
-                if what.isdigit():
+                if what.startswith("["):
+                    self.script(json.loads(what))
+                elif what.startswith("{"):
+                    self.answer(**json.loads(what))
+                elif what.isdigit():
                     self.refuse(int(what))
                 elif what == "redirect":
                     self.answer(307, {}, {"Location": faults.location})
@@ -109,6 +123,46 @@ def _handler(faults: Faults) -> type[BaseHTTPRequestHandler]:
             usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
             body = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "t", "choices": []}
             self.send(f"data: {json.dumps(body | {'usage': usage})}\n\ndata: [DONE]\n\n".encode())
+
+        def script(self, events: list[Any]) -> None:
+            self.begin()
+            for event in events:
+                data = event if isinstance(event, str) else json.dumps(event)
+                self.send(f"data: {data}\n\n".encode())
+
+        def drip(self) -> None:
+            self.begin()
+            while True:
+                self.send(b": still here\n\n")
+                time.sleep(0.02)
+
+        def crawl(self) -> None:
+            self.begin()
+            while True:
+                self.send(chunk("a"))
+                time.sleep(0.1)
+
+        def long_line(self) -> None:
+            self.begin()
+            self.send(b"data: ")
+            while True:
+                self.send(b"x" * 65_536)
+
+        def bomb(self) -> None:
+            self.begin_zipped()
+            packed = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+            for _ in range(4096):  # 1 GiB of line ends
+                self.send(packed.compress(b"\n" * 262_144))
+
+        def zipped(self) -> None:
+            self.begin_zipped()
+            self.send(gzip.compress(chunk("A dog.") + chunk("", "stop") + b"data: [DONE]\n\n"))
+
+        def begin_zipped(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
 
         def hang(self) -> None:
             # Nothing comes; when the client closes, its end of the connection becomes readable.
@@ -153,6 +207,9 @@ def _handler(faults: Faults) -> type[BaseHTTPRequestHandler]:
 
     actions: dict[str, Callable[[Handler], None]] = {
         name: getattr(Handler, name)
-        for name in ("ok", "hang", "cut", "drop", "json", "late_json", "html", "empty", "endless", "slow")
+        for name in (
+            *("ok", "hang", "cut", "drop", "json", "late_json", "html", "empty", "endless", "slow"),
+            *("drip", "crawl", "long_line", "bomb", "zipped"),
+        )
     }
     return Handler

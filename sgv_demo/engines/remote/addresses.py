@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -26,7 +27,21 @@ def checked(url: str) -> str:
         raise SettingsError(f"{url[:80]!r} is no server's address; give one like http://127.0.0.1:8000/v1.")
     if parts.username or parts.password:
         raise SettingsError("A server's address must not hold a password; put the key into SGV_API_KEY.")
-    return url.rstrip("/")
+    # People paste the address of an endpoint; the paths are added when one is asked.
+    return re.sub(r"/(?:chat/)?(?:completions|models)/*$", "", url.rstrip("/")).rstrip("/")
+
+
+def checked_key(key: str) -> str:
+    """
+    Raises:
+        SettingsError: it holds what no key holds, such as the quotes that a text processor makes.
+    """
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError(
+            "The key in SGV_API_KEY holds characters that no key has, such as typographic quotes; copy it again."
+        )
+    return key
 
 
 class OutsideOnly(httpx2.AsyncHTTPTransport):

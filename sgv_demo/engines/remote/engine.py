@@ -19,6 +19,7 @@ from PIL import Image
 from sgv_demo.engines import prompts
 from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.pictures import scaled, thinned
+from sgv_demo.engines.remote.addresses import checked_key
 from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, listed_models
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
@@ -94,6 +95,7 @@ class Remote(GeneralModel):
             finish=ending.finish,
             picture=scaled(shown[0][1], LONG_SIDE) if len(shown) == 1 else None,
             note=" ".join(notes),
+            text=ending.text,
         )
 
 
@@ -151,7 +153,8 @@ def load(settings: Settings) -> Remote:
         SettingsError: no server is named, or not by a web address.
         EngineError: no server answers, the key is refused, or no model is named and none is listed.
     """
-    return _connect(settings, Access(settings.api_key, settings.remote_timeout))
+    access = Access(checked_key(settings.api_key), settings.remote_timeout, settings.remote_step_seconds)
+    return _connect(settings, access)
 
 
 def load_for_visitor(settings: Settings, base_url: str, model: str) -> Remote:
@@ -165,12 +168,12 @@ def load_for_visitor(settings: Settings, base_url: str, model: str) -> Remote:
     if not settings.visitor_urls:
         raise SettingsError("Visitors may not name a server here; the operator can allow it with SGV_VISITOR_URLS=1.")
     asked = replace(settings, base_url=base_url, remote_model=model, api_key="")
-    return _connect(asked, Access("", settings.remote_timeout, outside_only=True))
+    return _connect(asked, Access("", settings.remote_timeout, settings.remote_step_seconds, outside_only=True))
 
 
 def _connect(settings: Settings, access: Access) -> Remote:
     fleet = Fleet(settings.base_url)
-    found = listed_models(fleet, access, settings.hub_timeout)
+    found = listed_models(fleet, access, settings.hub_timeout, needed=not settings.remote_model)
     model = settings.remote_model or next(iter(found), "")
     if not model:
         raise EngineError("The server lists no model; name the one that it runs with --model.")

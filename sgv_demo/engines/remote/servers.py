@@ -14,16 +14,28 @@ import re
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx2
-import openai
 
+from sgv_demo.clean import Cleaner, clean
 from sgv_demo.engines.local.streaming import TICK
 from sgv_demo.engines.remote.addresses import OutsideOnly, checked
+from sgv_demo.engines.remote.answers import (
+    Piece,
+    Thoughts,
+    TooMuchError,
+    inflated,
+    lines,
+    models_of,
+    problem_of,
+    read_line,
+    read_whole,
+)
 from sgv_demo.errors import EngineError, SettingsError
 
 log = logging.getLogger(__name__)
@@ -49,12 +61,60 @@ class Server:
     url: str
     running: int = 0
     rests_until: float = 0.0
+    quirks: set[str] = field(default_factory=set)
+    """Names of parameters that this server refused and does without; see `learn`."""
+    tried_other_path: bool = False
 
     @property
     def name(self) -> str:
         """host:port, for people; no path, no credentials."""
         parts = urlsplit(self.url)
         return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON of a request, in the words that this server takes."""
+        found: dict[str, Any] = {
+            "model": request.model,
+            "messages": list(request.messages),
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "stream": True,
+        }
+        for name in self.quirks:
+            del found[name]
+        if "max_tokens" in self.quirks:
+            found["max_completion_tokens"] = request.max_tokens
+        return found
+
+    def learn(self, status: int, said: str) -> str:
+        """A note, when a refusal (HTTP 400 or 422) names a parameter that can be done without; otherwise empty."""
+        if status not in (400, 422) or not _UNWANTED.search(said):
+            return ""
+        name = next((n for n in _QUIRKS if n not in self.quirks and re.search(rf"\b{n}\b", said)), "")
+        if name:
+            self.quirks.add(name)
+        return _QUIRKS.get(name, "")
+
+    def other_path(self) -> bool:
+        """Goes over to the same address with /v1, once; False where there is none to try."""
+        if self.tried_other_path or urlsplit(self.url).path.rstrip("/").endswith("/v1"):
+            return False
+        self.url, self.tried_other_path = f"{self.url}/v1", True
+        return True
+
+
+_QUIRKS = {
+    "max_tokens": "The server wants max_completion_tokens.",
+    "temperature": "The server does not take a temperature; its own was used.",
+    "top_p": "The server does not take top_p; its own was used.",
+}
+"""Parameters that some servers refuse, and what a result says of it."""
+_UNWANTED = re.compile(
+    r"unsupported|not support|not allow|unrecogni|unknown|unexpected|extra|only the default|deprecated|not permitted"
+    r"|invalid|max_completion_tokens",
+    re.IGNORECASE,
+)
 
 
 class Fleet:
@@ -111,6 +171,13 @@ class Ending:
     new_tokens: int = 0
     server: str = ""
     notes: list[str] = field(default_factory=list)
+    text: str = ""
+    """The whole answer, where it isn't what was streamed: thoughts before it turned out to be thoughts at its begin."""
+
+    def count(self, piece: Piece) -> None:
+        """Keeps the tokens that a piece reports."""
+        self.prompt_tokens = piece.prompt_tokens or self.prompt_tokens
+        self.new_tokens = piece.new_tokens or self.new_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +187,27 @@ class Access:
     api_key: str = field(default="", repr=False)
     timeout: float = 60.0
     """Seconds without a word."""
+    total: float = 900.0
+    """Seconds that one attempt may take from its first byte to its last."""
     outside_only: bool = False
     """Whether only public addresses may be connected to."""
 
-    def client(self, server: Server) -> openai.AsyncOpenAI:
-        """A client; the caller closes it. It takes nothing from the environment but what is given here."""
-        limits = httpx2.Timeout(self.timeout, connect=min(CONNECT, self.timeout))
-        transport = OutsideOnly() if self.outside_only else None
-        http = httpx2.AsyncClient(
-            timeout=limits, transport=transport, follow_redirects=False, trust_env=not self.outside_only
+    def client(self) -> httpx2.AsyncClient:
+        """A client; the caller closes it. It follows no redirect and reads no key from the environment."""
+        return httpx2.AsyncClient(
+            headers={
+                "Authorization": f"Bearer {self.api_key or 'none'}",
+                "Accept-Encoding": "identity",  # what is inflated is bounded by `inflated`, not by the client
+            },
+            timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT, self.timeout)),
+            transport=OutsideOnly() if self.outside_only else None,
+            follow_redirects=False,
+            trust_env=not self.outside_only,
         )
-        # An empty key would make the client look for OPENAI_API_KEY and send that to this server.
-        return openai.AsyncOpenAI(
-            api_key=self.api_key or "none", base_url=server.url, max_retries=0, http_client=http, timeout=limits
-        )
+
+    def most_bytes(self, request: Request) -> int:
+        """Bytes of one answer at most, inflated: a chunk of a few hundred for each token, ten times over."""
+        return 4_000_000 + 4_000 * request.max_tokens
 
     def hidden(self, text: str) -> str:
         """The first line of a server's words, short, without the key."""
@@ -194,98 +268,208 @@ def pause(attempt: int, wanted: float | None) -> float:
 
 async def _stream(access: Access, server: Server, request: Request) -> AsyncIterator[str | Ending]:
     """One attempt: pieces, then the ending."""
-    began, letters, ending, ended = False, 0, Ending(server=server.name), False
+    began = False
     try:
-        async with access.client(server) as client:
-            body: dict[str, Any] = {
-                "model": request.model,
-                "messages": list(request.messages),
-                "max_tokens": request.max_tokens,
-                "temperature": request.temperature,
-                "top_p": request.top_p,
-            }
-            stream = await client.chat.completions.create(**body, stream=True)
-            async with stream:
-                async for chunk in stream:
-                    if chunk.usage:
-                        ending.prompt_tokens, ending.new_tokens = (
-                            chunk.usage.prompt_tokens,
-                            chunk.usage.completion_tokens,
-                        )
-                    for choice in (chunk.choices or [])[:1]:
-                        if choice.delta and choice.delta.content:
-                            began = True
-                            letters += len(choice.delta.content)
-                            yield choice.delta.content
-                        if choice.finish_reason:
-                            ended = True
-                            ending.finish = "length" if choice.finish_reason == "length" else "stop"
-                    if letters > LETTERS_PER_TOKEN * request.max_tokens:
-                        ended, ending.finish = True, "length"
-                        ending.notes.append("The server went on past the limit and was cut off.")
-                        break
-    except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError, OSError) as error:
+        async with asyncio.timeout(access.total), access.client() as client:
+            async for piece in _answer(client, access, server, request):
+                began = began or bool(piece)
+                yield piece
+    except TimeoutError as error:
+        raise EngineError(
+            f"The server {server.name} had not finished after {access.total:g} s (SGV_REMOTE_STEP_SECONDS); "
+            "ask for fewer tokens, or raise it."
+        ) from error
+    except TooMuchError as error:
+        raise EngineError(f"The server {server.name} sent far more than an answer; use another one.") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, OSError) as error:
         raise explained(error, access, server, began) from error
+
+
+async def _answer(
+    client: httpx2.AsyncClient, access: Access, server: Server, request: Request
+) -> AsyncIterator[str | Ending]:
+    """Asks, learning what this server does without, and reads the answer in whichever form it comes."""
+    notes: list[str] = []
+    for _ in range(1 + len(_QUIRKS) + 1):
+        async with client.stream("POST", f"{server.url}/chat/completions", json=server.body(request)) as response:
+            if response.status_code == 200:
+                async for piece in _read(response, access, server, request, notes):
+                    yield piece
+                return
+            said = await _body(response, 100_000)
+        if note := server.learn(response.status_code, said):
+            notes.append(note)
+        elif response.status_code in (404, 405) and server.other_path():
+            notes.append(f"The server answers at {urlsplit(server.url).path}, not at the address as given.")
+        else:
+            raise _status(response, said, access, server.name)
+    raise EngineError(f"The server {server.name} refuses every form of a request; use another one.")
+
+
+async def _read(
+    response: httpx2.Response, access: Access, server: Server, request: Request, notes: list[str]
+) -> AsyncIterator[str | Ending]:
+    """Pieces of a good answer, then its ending."""
+    ending = Ending(server=server.name, notes=notes)
+    cleaner, thoughts = Cleaner(), Thoughts()
+    ended, letters, thinking, last_word = False, 0, False, time.monotonic()
+    async for piece in _pieces(response, access.most_bytes(request)):
+        if piece.complaint:
+            raise _broken(piece, access, server, bool(letters))
+        ending.count(piece)
+        thinking = thinking or piece.thought
+        if piece.text or piece.thought:
+            last_word = time.monotonic()
+        elif time.monotonic() - last_word > access.timeout:
+            raise httpx2.ReadTimeout("nothing but comments")
+        letters += len(piece.text)
+        if shown := thoughts.feed(cleaner.feed(piece.text)):
+            yield shown
+        if piece.refusal or piece.finish == "filtered":
+            raise EngineError(
+                f"The server {server.name} refuses to answer this ({access.hidden(piece.refusal or 'filtered')}); "
+                "use other pictures or another model."
+            )
+        if piece.finish:
+            ended, ending.finish = True, piece.finish
+        if letters > LETTERS_PER_TOKEN * request.max_tokens:
+            ended, ending.finish = True, "length"
+            ending.notes.append("The server went on past the limit and was cut off.")
+            break
+        if piece.done:
+            ended = True
+            break
+    if shown := thoughts.feed(cleaner.end()) + thoughts.end():
+        yield shown
+    _complete(ending, thoughts, ended, thinking, bool(letters), server, request)
+    yield ending
+
+
+def _complete(
+    ending: Ending, thoughts: Thoughts, ended: bool, thinking: bool, began: bool, server: Server, request: Request
+) -> None:
+    """Refuses an answer that is none; notes what was taken out of one."""
+    text = bool(thoughts.text.strip())
+    if thoughts.thinking or (thinking and not text):
+        raise EngineError(
+            f"The server {server.name} spent its {request.max_tokens:,} tokens on thoughts and gave no answer; "
+            "allow more tokens, or turn its thinking off."
+        )
     if not ended:
         if not began:
             raise RetryableError("ended without an answer")
         raise EngineError(f"The answer of {server.name} broke off in the middle; retry this step.")
-    yield ending
+    if not text:
+        raise EngineError(f"The server {server.name} answered without a word; retry this step, or use another model.")
+    if thoughts.withdrawn:
+        ending.text = thoughts.text
+        ending.notes.append("The model's thoughts before its answer were left out.")
+
+
+async def _pieces(response: httpx2.Response, most: int) -> AsyncIterator[Piece]:
+    """What the server says, whether it streams or not.
+
+    Raises:
+        TooMuchError: more than `most` bytes.
+        ValueError: it isn't JSON.
+    """
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    raw = inflated(response.aiter_raw(), response.headers.get("content-encoding", "").casefold(), most)
+    if kind == "application/json":
+        whole = b"".join([chunk async for chunk in raw]).decode("utf-8", "replace")
+        if "\ndata:" not in f"\n{whole}":  # some servers give a stream this type
+            yield read_whole(whole)
+            return
+        found = whole.splitlines()
+        for line in found:
+            if piece := read_line(line):
+                yield piece
+        return
+    async for line in lines(raw):
+        # A comment keeps the connection alive: it must not keep the step alive.
+        if piece := read_line(line):
+            yield piece
+        elif line:
+            yield Piece()
+
+
+async def _body(response: httpx2.Response, most: int) -> str:
+    """The beginning of a refusal's body."""
+    found = b""
+    with suppress(TooMuchError, ValueError, httpx2.HTTPError):
+        encoding = response.headers.get("content-encoding", "").casefold()
+        async for chunk in inflated(response.aiter_raw(), encoding, most):
+            found += chunk
+    return found.decode("utf-8", "replace")
 
 
 def explained(error: Exception, access: Access, server: Server, began: bool) -> Exception:
     """What went wrong, as `RetryableError` where another attempt may help, otherwise as `EngineError`."""
-    name = server.name
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, EngineError):
             return cause  # from the transport that connects to public addresses alone
         cause = cause.__cause__
-    if isinstance(error, openai.APIStatusError) and not began:
-        return _status(error, access, name)
     reason = _reason(error, access)
     if began:
-        return EngineError(f"The server {name} {reason} in the middle of its answer; retry this step.")
+        return EngineError(f"The server {server.name} {reason} in the middle of its answer; retry this step.")
     return RetryableError(reason)
 
 
 def _reason(error: Exception, access: Access) -> str:
-    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
+    if isinstance(error, httpx2.TimeoutException):
         return f"said nothing for {access.timeout:g} s (SGV_REMOTE_TIMEOUT)"
-    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, openai.APIResponseValidationError)):
+    if isinstance(error, ValueError):
         return "sent something that is not JSON"
-    if isinstance(error, (openai.APIConnectionError, httpx2.ConnectError)):
+    if isinstance(error, httpx2.ConnectError):
         return "can't be reached"
-    if isinstance(error, (httpx2.HTTPError, OSError)):
-        return "closed the connection"
-    if isinstance(error, openai.OpenAIError):
-        return f"failed ({access.hidden(str(error))})"
-    return "sent something that is not a chat completion"
+    return "closed the connection"
 
 
-def _status(error: openai.APIStatusError, access: Access, name: str) -> Exception:
-    code = error.status_code
-    said = access.hidden(_message(error))
+def _broken(piece: Piece, access: Access, server: Server, began: bool) -> Exception:
+    """A server's own word, inside its stream, that it gives up."""
+    said = access.hidden(piece.complaint)
+    if began:
+        return EngineError(f"The server {server.name} failed in the middle of its answer ({said}); retry this step.")
+    if 400 <= piece.code < 500 and piece.code not in (408, 429):
+        return EngineError(f"The server {server.name} refused the request ({piece.code}: {said}); {_FEWER}")
+    return RetryableError(f"failed ({said})")
+
+
+_FEWER = "use fewer frames, or a model that reads pictures."
+
+
+def _status(response: httpx2.Response, body: str, access: Access, name: str) -> Exception:
+    code = response.status_code
+    words, kind = _message(body)
+    said = access.hidden(words)
+    if code == 402 or (code == 429 and re.search(r"quota|billing|credit|balance", f"{words} {kind}", re.IGNORECASE)):
+        return EngineError(f"The quota of the key at {name} is used up ({said}); raise it, or use another server.")
     if code == 429 or code >= 500 or code == 408:
-        asked = error.response.headers.get("retry-after", "")
+        asked = response.headers.get("retry-after", "")
         words = "is busy (429)" if code == 429 else f"failed ({code}: {said})"
-        return RetryableError(words, float(asked) if re.fullmatch(r"\d+(\.\d+)?", asked) else None)
+        return RetryableError(words, float(asked) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", asked) else None)
     if code in (401, 403):
         return EngineError(f"The server {name} refused the key; set SGV_API_KEY to a valid one.")
     if code == 404:
-        return EngineError(f"The server {name} does not know this model ({said}); name one of its own with --model.")
-    return EngineError(
-        f"The server {name} refused the request ({code}: {said}); use fewer frames, or a model that reads pictures."
-    )
+        return EngineError(
+            f"The server {name} does not know this model or this address ({said}); name one of its own models with "
+            "--model, and its address up to /v1 with --base-url."
+        )
+    return EngineError(f"The server {name} refused the request ({code}: {said}); {_FEWER}")
 
 
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        found = inner.get("message") if isinstance(inner, dict) else inner
-        return str(found or body.get("detail") or error.message)
-    return str(body or error.message)
+def _message(body: str) -> tuple[str, str]:
+    """(reason, kind) in the body of a refusal."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return clean(body), ""
+    if not isinstance(message, dict):
+        return clean(str(message)), ""
+    error = message.get("error")
+    kind = f"{error.get('type')} {error.get('code')}" if isinstance(error, dict) else ""
+    return problem_of(message if error else {"error": message})[0], kind
 
 
 def _threaded(pieces: AsyncIterator[str | Ending]) -> Generator[str, None, Ending]:
@@ -336,8 +520,13 @@ def _threaded(pieces: AsyncIterator[str | Ending]) -> Generator[str, None, Endin
         thread.join(5)
 
 
-def listed_models(fleet: Fleet, access: Access, timeout: float) -> list[str]:
+def listed_models(fleet: Fleet, access: Access, timeout: float, *, needed: bool = True) -> list[str]:
     """Models that the first answering server lists; none where it lists none.
+
+    An address without its /v1 is mended: the path that answers is kept.
+
+    Args:
+        needed: whether a server must answer at all; with a model named, one that lists none will do.
 
     Raises:
         EngineError: no server answers within `timeout` seconds, or one refuses the key.
@@ -347,23 +536,32 @@ def listed_models(fleet: Fleet, access: Access, timeout: float) -> list[str]:
     for server in fleet.servers:
         try:
             return asyncio.run(asyncio.wait_for(_list(quick, server), timeout + 1))
-        except (
-            openai.APIStatusError,
-            json.JSONDecodeError,
-            openai.APIResponseValidationError,
-            AttributeError,
-        ) as error:
-            if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-                raise _status(error, access, server.name) from error
-            return []  # it answers, only not to this question
-        except (openai.OpenAIError, httpx2.HTTPError, OSError, TimeoutError) as error:
+        except RetryableError as problem:
+            problems.append(f"{server.name} {problem}")
+        except TimeoutError:
+            problems.append(f"{server.name} said nothing for {timeout:g} s")
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             problem = explained(error, quick, server, began=False)
             if isinstance(problem, EngineError):
                 raise problem from error
             problems.append(f"{server.name} {problem}")
+    if not needed and all("can't be reached" not in problem for problem in problems):
+        return []
     raise EngineError(f"No server answers: {'; '.join(problems)}. Start it, or correct --base-url.")
 
 
 async def _list(access: Access, server: Server) -> list[str]:
-    async with access.client(server) as client:
-        return [model.id for model in (await client.models.list()).data]
+    async with access.client() as client:
+        while True:
+            async with client.stream("GET", f"{server.url}/models") as response:
+                body = await _body(response, 4_000_000)
+            try:
+                found = models_of(json.loads(body)) if response.status_code == 200 else []
+            except (ValueError, RecursionError):
+                found = []
+            if response.status_code in (401, 403):
+                raise _status(response, body, access, server.name)
+            if response.status_code == 429 or response.status_code >= 500:
+                raise RetryableError(f"failed ({response.status_code}: {access.hidden(_message(body)[0])})")
+            if found or not server.other_path():
+                return found
