@@ -51,6 +51,11 @@ def is_large(name: str) -> bool:
     return name.endswith(".safetensors")
 
 
+def blob_id(data: bytes) -> str:
+    """Git's name of a small file."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
 def _handler(found: Hub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -79,8 +84,7 @@ def _handler(found: Hub) -> type[BaseHTTPRequestHandler]:
 
         def listing(self) -> None:
             siblings = [
-                {"rfilename": name, "size": len(data), "blobId": hashlib.sha1(data).hexdigest()}
-                for name, data in found.files.items()
+                {"rfilename": name, "size": len(data), "blobId": blob_id(data)} for name, data in found.files.items()
             ]
             body = {"id": found.repository, "modelId": found.repository, "sha": COMMIT, "siblings": siblings}
             self.answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
@@ -88,7 +92,7 @@ def _handler(found: Hub) -> type[BaseHTTPRequestHandler]:
         def tree(self) -> None:
             entries = []
             for name, data in found.files.items():
-                entry = {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                entry = {"type": "file", "path": name, "size": len(data), "oid": blob_id(data)}
                 if is_large(name):
                     entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
                 entries.append(entry)
@@ -96,8 +100,8 @@ def _handler(found: Hub) -> type[BaseHTTPRequestHandler]:
 
         def file(self, name: str) -> None:
             data = found.files[name]
-            kind = hashlib.sha256 if is_large(name) else hashlib.sha1
-            headers = {"ETag": f'"{kind(data).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+            tag = hashlib.sha256(data).hexdigest() if is_large(name) else blob_id(data)
+            headers = {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
             if self.command == "HEAD":
                 self.answer(200, data, headers)
                 return

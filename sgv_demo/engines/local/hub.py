@@ -13,11 +13,16 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub import DryRunFileInfo, HfApi, constants, snapshot_download
+from huggingface_hub.errors import (
+    DryRunError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 from tqdm.auto import tqdm
 
-from sgv_demo.engines.local.checksums import check_download
 from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError
 
@@ -29,6 +34,8 @@ MODEL_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja"
 
 CACHED = re.compile(r"/models--([\w.-]+?)--([\w.-]+)/snapshots/\w+/?$")
 """A snapshot's folder in the hub's cache."""
+NO_ANSWER = (FutureTimeoutError, HfHubHTTPError, OSError, RuntimeError, ValueError, TypeError)
+"""The last two come when something else than the hub answers, such as a network's log-in page."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -64,14 +71,17 @@ def resolve_model(
         return folder
     if folder.exists() or not HUB_ID.fullmatch(model):
         raise EngineError(f"{model!r} is neither a folder nor a hub id like owner/name; give one of the two.")
-    total = _ask_hub(model, files, timeout)
-    if total is None:
+    planned = _ask_hub(model, files, timeout)
+    if planned is None:
         return _cached(model, files, timeout)
+    total = sum(file.file_size or 0 for file in planned if file.will_download)
     _check_disk(model, total)
-    bar = _bar(model, total, progress)
-    before = [path.name for path in _blobs(model)]
     try:
-        place = snapshot_download(model, allow_patterns=list(files), etag_timeout=timeout, tqdm_class=bar)
+        place = snapshot_download(
+            model, allow_patterns=list(files), etag_timeout=timeout, tqdm_class=_bar(model, total, progress)
+        )
+        if any(file.will_download for file in planned):
+            _check_download(model, progress)
     except Exception as error:
         if not (isinstance(error, (HfHubHTTPError, OSError)) or _is_transport(error)):
             raise
@@ -81,20 +91,41 @@ def resolve_model(
             else "try again, what arrived whole is kept"
         )
         raise EngineError(f"The download of {model} broke off ({first_line(error)}); {remedy}.") from error
-    check_download(Path(cast(str, place)), before, progress)
     return Path(cast(str, place))
 
 
-def _ask_hub(model: str, files: Sequence[str], timeout: float) -> int | None:
-    """Bytes of the wanted files, or None when the hub doesn't answer in time."""
-    patterns = [re.compile(re.escape(pattern).replace(r"\*", ".*")) for pattern in files]
-    answer: Future[int] = Future()
+def _check_download(model: str, progress: Progress | None) -> None:
+    """Compares what arrived with the hub's checksums: a download compares sizes alone.
+
+    Raises:
+        EngineError: a file is damaged; it was removed, so that the next attempt fetches it again.
+    """
+    if progress is not None:
+        progress(f"Checking {model}", None)
+    found = HfApi().verify_repo_checksums(model)
+    for damaged in found.mismatches:
+        link = found.verified_path / damaged["path"]
+        link.resolve().unlink()
+        link.unlink(missing_ok=True)
+    if found.mismatches:
+        name = found.mismatches[0]["path"]
+        raise EngineError(f"{name} arrived damaged (its checksum is wrong) and was removed; load it again.")
+
+
+def _ask_hub(model: str, files: Sequence[str], timeout: float) -> list[DryRunFileInfo] | None:
+    """What a download would do, or None when the hub doesn't answer in time."""
+    answer: Future[list[DryRunFileInfo]] = Future()
 
     def ask() -> None:
         try:
-            found = HfApi().model_info(model, files_metadata=True, timeout=timeout).siblings or []
-            wanted = [item for item in found if any(pattern.fullmatch(item.rfilename) for pattern in patterns)]
-            answer.set_result(sum(item.size or 0 for item in wanted))
+            planned = snapshot_download(
+                model,
+                allow_patterns=list(files),
+                etag_timeout=timeout,
+                tqdm_class=_bar(model, 0, None),
+                dry_run=True,
+            )
+            answer.set_result(cast(list[DryRunFileInfo], planned))
         except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
             answer.set_exception(error)
 
@@ -102,19 +133,18 @@ def _ask_hub(model: str, files: Sequence[str], timeout: float) -> int | None:
     threading.Thread(target=ask, name="hub", daemon=True).start()
     try:
         return answer.result(timeout)
-    except GatedRepoError as error:
-        raise EngineError(f"{model} is gated: accept its terms on the hub and run `hf auth login`.") from error
-    except RepositoryNotFoundError as error:
-        raise EngineError(f"The hub has no model {model}; check the name, or give a folder.") from error
-    except (FutureTimeoutError, HfHubHTTPError, OSError, RuntimeError, ValueError, TypeError):
-        return None  # the last two: something else than the hub answered, such as a network's log-in page
     except Exception as error:
-        if _is_transport(error):
+        cause = error.__cause__ if isinstance(error, DryRunError) else error
+        if isinstance(cause, GatedRepoError):
+            raise EngineError(f"{model} is gated: accept its terms on the hub and run `hf auth login`.") from error
+        if isinstance(cause, RepositoryNotFoundError):
+            raise EngineError(f"The hub has no model {model}; check the name, or give a folder.") from error
+        if cause is None or isinstance(cause, NO_ANSWER) or _is_transport(cause):
             return None
         raise
 
 
-def _is_transport(error: Exception) -> bool:
+def _is_transport(error: BaseException) -> bool:
     """Whether the hub's HTTP library raised it: httpx or httpx2, depending on the client's version."""
     return type(error).__module__.startswith("httpx")
 
@@ -134,17 +164,13 @@ def _check_disk(model: str, total: int) -> None:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    have = sum(path.stat().st_size for path in _blobs(model))
-    if total - have > free:
+    blobs = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "blobs"
+    begun = sum(path.stat().st_size for path in blobs.glob("*.incomplete"))
+    if total - begun > free:
         raise EngineError(
             f"{model} takes {gigabytes(total)} and the disk has {gigabytes(free)} left; "
             "free some space, or set HF_HOME to a larger disk."
         )
-
-
-def _blobs(model: str) -> list[Path]:
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "blobs"
-    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _bar(model: str, total: int, progress: Progress | None) -> type[tqdm]:
