@@ -44,7 +44,7 @@ def main() -> None:
     """
     torch.manual_seed(0)
     torch.set_num_threads(2)
-    engine = _random_engine()
+    engine = random_engine()
     colours = np.random.default_rng(0).integers(0, 256, (16, 1, 1, 3), np.uint8)
     frames = tuple(Frame(float(i), np.broadcast_to(colour, (360, 640, 3)).copy()) for i, colour in enumerate(colours))
     scene = Scene(VideoInfo(Path("clip.mp4"), 16.0, 25.0, (640, 360), "h264"), frames, key="benchmark")
@@ -97,7 +97,8 @@ def _ask(engine: ShareGPT4Video, scene: Scene, question: str, history: list[Turn
         handle.remove()
 
 
-def _random_engine() -> ShareGPT4Video:
+def random_engine() -> ShareGPT4Video:
+    """A network of a middling size with random weights and a token for each byte."""
     tokenizer = _byte_tokenizer()
     end = tokenizer.convert_tokens_to_ids("<|eot_id|>")
     text = LlamaConfig(

@@ -195,6 +195,7 @@ def _asking(name: str) -> Callable[..., None]:
         """
         from sgv_demo.engines.shelf import load_answerer
         from sgv_demo.evaluation.plan import Part
+        from sgv_demo.evaluation.report import few
         from sgv_demo.evaluation.run import Run
 
         given = {
@@ -210,10 +211,8 @@ def _asking(name: str) -> Callable[..., None]:
         benchmark = BENCHMARKS[name]
         part = Part(tuple(filter(None, tasks.split(","))), limit, seed, _shard(shard))
         pool = benchmark.read(annotations, videos, answers)
-        for sentence in pool.missing[:20]:
+        for sentence in few(pool.missing):
             print(f"missing: {sentence}", file=sys.stderr)
-        if len(pool.missing) > 20:
-            print(f"missing: {len(pool.missing) - 20} more, all in run.json", file=sys.stderr)
         answering = load_answerer(settings, progress=loading)
         asked = Run(benchmark, answering, settings, at_once=at_once, pictures=pictures, progress=_progress)
         ended = asked.into(out, pool, part, fresh=fresh)

@@ -44,7 +44,8 @@ def by_letters(asked: Asked, text: str, letters: str | None) -> Verdict:
     named = letter_of(asked.gold)
     if not verdict.matched or not named:
         return verdict
-    golds = (asked.gold.replace(named, letter, 1) for letter, _ in asked.options)
+    at = asked.gold.upper().index(named)
+    golds = (f"{asked.gold[:at]}{letter}{asked.gold[at + 1 :]}" for letter, _ in asked.options)
     accepted = sum(by_first_word(text, gold, letters).right is True for gold in golds)
     return Verdict(verdict.rating, verdict.matched, verdict.why, ambiguous=accepted > 1)
 

@@ -30,6 +30,10 @@ HEAD = ("Task", "Right", "Scored", "%", "95 %", "Unmatched", "Ambiguous", "Unrea
 DIFFERENCE_HEAD = ("Task", "Questions", "First %", "Second %", "Difference", "Only first", "Only second", "p (McNemar)")
 
 
+FEW = 20
+"""Missing things named in a table; `run.json` names all."""
+
+
 def number(value: float | None) -> str:
     """A percentage with one decimal; a dash where there is none."""
     return "–" if value is None else f"{value:.1f}"
@@ -99,8 +103,14 @@ def remarks(score: Score) -> list[str]:
         found.append("Not every question was scored; a part is no result of the whole benchmark.")
     if any(task.coverage is None for task in score.tasks):
         found.append("How many questions there are is not known here: run.json is missing.")
-    found += [f"Frames of {count} videos' questions were read by {name}." for name, count in score.readers.items()]
+    found += [f"Frames of {count} questions were read by {name}." for name, count in score.readers.items()]
     return found
+
+
+def few(sentences: Sequence[str]) -> list[str]:
+    """At most `FEW`, and how many more there are."""
+    more = len(sentences) - FEW
+    return [*sentences[:FEW], *([f"{more} more, all of them in run.json."] if more > 0 else [])]
 
 
 def score_report(score: Score, form: Form) -> str:
@@ -151,7 +161,7 @@ def _score_text(score: Score) -> str:
         "\n".join(f"published: {who} {share} %  ({where})" for who, share, where in published),
         "\n".join(f"note: {remark}" for remark in remarks(score)),
         "\n".join(f"unreadable: {item}: {reason}" for item, reason in score.unreadable),
-        "\n".join(f"missing: {what}" for what in score.missing),
+        "\n".join(f"missing: {what}" for what in few(score.missing)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -160,7 +170,7 @@ def _score_markdown(score: Score) -> str:
     lists = [
         *(f"- {remark}" for remark in remarks(score)),
         *(f"- unreadable: {item}: {reason}" for item, reason in score.unreadable),
-        *(f"- missing: {what}" for what in score.missing),
+        *(f"- missing: {what}" for what in few(score.missing)),
     ]
     parts = [
         f"## {headline(score)}",
@@ -198,6 +208,7 @@ def _score_html(score: Score) -> str:
         published=published_rows(score),
         overall=overall,
         remarks=remarks(score),
+        missing=few(score.missing),
     )
 
 

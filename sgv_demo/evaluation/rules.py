@@ -72,7 +72,7 @@ def by_first_word(text: str, gold: str, letters: str | None) -> Verdict:
     return Verdict(int(right), True, f"The first word “{said}” {'meets' if right else 'does not meet'} “{wanted}”.")
 
 
-_PLAIN = re.compile(r"\(?\s*([A-Za-z])\s*(?:[).:,\]\-]|$|\s)")
+_PLAIN = re.compile(r"\(?\s*([A-Za-z])\s*(?:[).:,\]]|$)")
 _BRACKETED = re.compile(r"\(([A-Za-z])\)")
 
 
@@ -86,7 +86,7 @@ def strictly(text: str, right: str, letters: Sequence[str]) -> Verdict:
     """
     found = _PLAIN.match(text.strip())
     named = found.group(1).upper() if found else ""
-    if named not in letters:
+    if named not in tuple(letters):
         return Verdict(0, False, "No option of this question is named at the start.")
     others = {letter.upper() for letter in _BRACKETED.findall(text)} - {named}
     if others:

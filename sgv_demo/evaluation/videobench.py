@@ -6,6 +6,7 @@ published rule: ShareGPT4Video's evaluation at commit 7e02ee6, which reads a pri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,12 @@ def question_text(question: str, choices: str) -> str:
 def choices_text(choices: Sequence[tuple[str, str]]) -> str:
     """Options one a line, this project's choice: how the published conversion wrote them is unknown."""
     return "\n".join(f"({letter}) {text}" for letter, text in choices)
+
+
+def letters_in(choices: str) -> str:
+    """Letters that begin an option of a string, however it writes them: "(A) x", "A. x", "A: x"; all eight if none."""
+    found = (letter for letter in FOLLOWED if re.search(rf"(?:^|\s)\(?{letter}[).:]", choices))
+    return "".join(found) or FOLLOWED
 
 
 def group_averages(accuracies: Mapping[str, float]) -> dict[str, float]:
@@ -196,7 +203,7 @@ def ask(name: str, key: str, row: Mapping[str, Any], number: int, answer: str | 
         text, gold = choices_text(choices), _gold(dict(choices), answer)
     else:
         text, gold = str(listed), answer
-        choices = tuple((letter, "") for letter in FOLLOWED)
+        choices = tuple((letter, "") for letter in letters_in(text))
     return Asked(
         task=str(row.get("task_split") or name),
         item=f"{name}/{key}",
