@@ -294,6 +294,41 @@ def test_an_address_inside_is_refused_to_visitors(host: str) -> None:
         remote.load_for_visitor(Settings(visitor_urls=True, api_key=KEY), f"http://{host}:9/v1", "tiny")
 
 
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("::ffff:93.184.216.34", True),
+        ("64:ff9b::93.184.216.34", True),
+        ("2002:5db8:d822::1", True),
+        ("::ffff:10.0.0.1", False),
+        ("::127.0.0.1", False),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::192.168.0.1", False),
+        ("2002:7f00:1::1", False),
+        ("2002:c0a8:1::1", False),
+        ("2001:0:93b8:d822::f5ff:fffe", False),
+        ("2606:2800:220:1:0:5efe:10.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("ff02::1", False),
+        ("not an address", False),
+    ],
+)
+def test_an_address_is_public_with_all_that_it_holds(address: str, public: bool) -> None:
+    assert addresses.is_public(address) == public
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 300, "0x7f.1", "127.1", "%00", "a\u2024b", "[::1%25lo]", "-"])
+def test_odd_spellings_of_a_host_get_one_sentence(host: str) -> None:
+    with pytest.raises((EngineError, SettingsError)) as caught:
+        remote.load_for_visitor(Settings(visitor_urls=True, hub_timeout=0.5), f"http://{host}:9/v1", "tiny")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_request_to_an_inside_server_never_arrives() -> None:
     with serving() as faults:
         with pytest.raises(EngineError, match="lies inside"):

@@ -66,9 +66,31 @@ def public_address(host: str, port: int) -> str:
         found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
         raise EngineError(f"The server {host} can't be found; check its address.") from error
-    for text in found:
-        number = ipaddress.ip_address(text.split("%")[0])
-        number = getattr(number, "ipv4_mapped", None) or number
-        if not number.is_global or number.is_multicast:
-            raise EngineError(f"The server {host} lies inside this network; only public addresses may be given here.")
+    if not found or not all(is_public(text) for text in found):
+        raise EngineError(f"The server {host} lies inside this network; only public addresses may be given here.")
     return sorted(found)[0]
+
+
+def is_public(text: str) -> bool:
+    """Whether an address lies outside, and so does every IPv4 address that a gateway would read out of it."""
+    try:
+        number = ipaddress.ip_address(text.split("%")[0])
+    except ValueError:
+        return False
+    inner = _inner(number) if isinstance(number, ipaddress.IPv6Address) else []
+    # What carries an inner address is judged by that one alone where it is nothing but its wrapping (::ffff:…).
+    outer = [] if isinstance(number, ipaddress.IPv6Address) and number.ipv4_mapped else [number]
+    return all(address.is_global and not address.is_multicast for address in (*outer, *inner))
+
+
+def _inner(number: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """IPv4 addresses inside one of IPv6: mapped, compatible, NAT64 (RFC 6052, 8215), 6to4, Teredo, ISATAP."""
+    low = ipaddress.IPv4Address(int(number) & 0xFFFF_FFFF)
+    found = [address for address in (number.ipv4_mapped, number.sixtofour, *(number.teredo or ())) if address]
+    if any(number in network for network in _LOW) or (int(number) >> 32) & 0xFCFF_FFFF == 0x5EFE:
+        found.append(low)
+    return found
+
+
+_LOW = [ipaddress.IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
+"""Networks whose addresses hold one of IPv4 in their last 32 bits."""

@@ -537,6 +537,8 @@ def listed_models(fleet: Fleet, access: Access, timeout: float, *, needed: bool 
         try:
             return asyncio.run(asyncio.wait_for(_list(quick, server), timeout + 1))
         except RetryableError as problem:
+            if not needed:
+                return []  # it answers, only not to this question
             problems.append(f"{server.name} {problem}")
         except TimeoutError:
             problems.append(f"{server.name} said nothing for {timeout:g} s")
@@ -545,8 +547,6 @@ def listed_models(fleet: Fleet, access: Access, timeout: float, *, needed: bool 
             if isinstance(problem, EngineError):
                 raise problem from error
             problems.append(f"{server.name} {problem}")
-    if not needed and all("can't be reached" not in problem for problem in problems):
-        return []
     raise EngineError(f"No server answers: {'; '.join(problems)}. Start it, or correct --base-url.")
 
 
