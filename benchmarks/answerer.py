@@ -15,7 +15,6 @@ from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
     LlavaNextConfig,
-    LlavaNextForConditionalGeneration,
     PreTrainedTokenizerFast,
 )
 
@@ -23,6 +22,7 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.sharegpt4video.config import Setup
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video
 from sgv_demo.engines.sharegpt4video.figures import PUBLISHED_PINPOINTS
+from sgv_demo.engines.sharegpt4video.network import Network
 from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
 from sgv_demo.engines.sharegpt4video.tokens import MARKERS
 from sgv_demo.types import EngineInfo, Frame, GenerationOptions, Trace, Turn, VideoInfo
@@ -122,7 +122,7 @@ def random_engine() -> ShareGPT4Video:
     both = LlavaNextConfig(vision_config=vision, text_config=text)
     preprocessing = Preprocessing(336, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
     setup = Setup(Path("random"), text, vision, both, PUBLISHED_PINPOINTS, preprocessing, None, 6144, {})
-    network = LlavaNextForConditionalGeneration(both).eval()
+    network = Network(both).eval()
     info = EngineInfo("sharegpt4video", "ShareGPT4Video, random weights")
     return ShareGPT4Video(network, tokenizer, setup, info=info, vision="anyres", cache_bytes=1 << 30)
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
+from sgv_demo.engines.local.cache import GROWTH, Batch, Cache, CacheShape, Span
 from sgv_demo.engines.sharegpt4video.prefix import Prefix, PrefixCache, Shown
 
-WIDTH = 8
-POSITION = 2 * 2 * WIDTH * 4
-"""Bytes of one position: keys and values of two layers in float32."""
+SHAPE = CacheShape(layers=2, heads=1, width=8, dtype=torch.float32, device=torch.device("cpu"))
+POSITION = SHAPE.position_bytes
 
 
 def prefix(ids: list[int], shown: Shown | None = None) -> Prefix:
-    cache = DynamicCache()
-    for layer in range(2):
-        states = torch.tensor(ids, dtype=torch.float32).reshape(1, 1, -1, 1).repeat(1, 1, 1, WIDTH)
-        cache.update(states, states.clone(), layer)
+    cache = Cache(SHAPE)
+    batch = Batch([Span(cache, len(ids))], SHAPE.device)
+    states = torch.tensor(ids, dtype=torch.float32).reshape(-1, 1, 1).repeat(1, 1, SHAPE.width)
+    for layer in range(SHAPE.layers):
+        batch.attend(layer, states, states, states)
+    batch.finish()
+    assert cache.nbytes == (len(ids) + GROWTH) * POSITION
+    cache.trim()
     return Prefix(shown, ids, cache)
 
 
 def held(kept: Prefix) -> list[int]:
-    layer = kept.cache.layers[0]
-    assert isinstance(layer, DynamicLayer)
-    keys = layer.keys
-    assert keys is not None
+    keys, values = kept.cache._shared.read(1)
+    assert torch.equal(keys, values)
     return [int(value) for value in keys[0, 0, :, 0]]
 
 
@@ -58,7 +58,7 @@ def test_settling_names_what_is_there_and_forgets_what_has_no_name():
 
 
 def test_an_empty_prefix_matches_nothing():
-    empty = Prefix(None, [], DynamicCache())
+    empty = Prefix(None, [], Cache(SHAPE))
     assert empty.match([1, 2, 3]) == 0
     assert empty.nbytes == 0
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from sgv_demo.engines import Captioner, prompts
-from sgv_demo.engines.local import streaming
+from sgv_demo.engines.local import decoding, streaming
+from sgv_demo.engines.local.decoding import Sampler, Text, prefill
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
-from sgv_demo.engines.sharecaptioner import network as network_module
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError, OutOfMemoryError
@@ -153,11 +153,14 @@ def test_what_a_person_types_is_no_control_token(engine):
 
 def test_long_prompts_in_chunks_give_the_same_logits(network, monkeypatch):
     embeds = torch.randn(1, 60, 128, generator=torch.Generator().manual_seed(0))
+
+    def logits() -> torch.Tensor:
+        return prefill(network, Text(embeds, network.new_cache(), Sampler(1, ()), slice(1, 30)))
+
     with torch.inference_mode():
-        whole = network(inputs_embeds=embeds[:, -1:], past_key_values=network.prefill(embeds, slice(1, 30))).logits
-        monkeypatch.setattr(network_module, "CHUNK", 16)
-        parts = network(inputs_embeds=embeds[:, -1:], past_key_values=network.prefill(embeds, slice(1, 30))).logits
-    torch.testing.assert_close(whole, parts, atol=1e-4, rtol=1e-4)
+        whole = logits()
+        monkeypatch.setattr(decoding, "CHUNK", 16)
+        torch.testing.assert_close(whole, logits(), atol=1e-4, rtol=1e-4)
 
 
 def test_partial_lora_runs_on_image_rows_of_the_prompt_alone(engine, network):
@@ -170,7 +173,7 @@ def test_partial_lora_runs_on_image_rows_of_the_prompt_alone(engine, network):
     finally:
         hook.remove()
     assert trace.tiles is not None
-    assert rows == [tiling.visual_tokens(*trace.tiles)]
+    assert sum(rows) == tiling.visual_tokens(*trace.tiles)
 
 
 def test_all_tiles_are_one_batch_and_logits_are_of_one_position(engine, network):
@@ -179,7 +182,7 @@ def test_all_tiles_are_one_batch_and_logits_are_of_one_position(engine, network)
         network.get_submodule("vit.vision_tower.vision_model.encoder").register_forward_pre_hook(
             lambda _module, _args, kwargs: batches.append(kwargs["inputs_embeds"].shape[0]), with_kwargs=True
         ),
-        network.output.register_forward_hook(lambda _module, inputs, _output: logits.append(inputs[0].shape[:2])),
+        network.output.register_forward_hook(lambda _module, inputs, _output: logits.append(len(inputs[0]))),
     ]
     try:
         _, trace = drain(engine.describe(keyframe(), GenerationOptions(beams=3, max_new_tokens=4)))
@@ -188,7 +191,7 @@ def test_all_tiles_are_one_batch_and_logits_are_of_one_position(engine, network)
             hook.remove()
     assert trace.tiles is not None
     assert batches == [trace.tiles[0] * trace.tiles[1] + 1]
-    assert logits == [(3, 1)] * 4
+    assert [rows for rows in logits if rows] == [1, 3, 3, 3]
 
 
 def fail_first(times: int, run: Any) -> Any:
@@ -217,7 +220,7 @@ def test_out_of_memory_twice_is_told(engine, network, monkeypatch):
 
 
 def test_out_of_memory_after_the_first_word_is_not_begun_again(engine, network, monkeypatch):
-    run = network.forward
+    run = network.hidden
     count = []
 
     def later(*args: Any, **kwargs: Any) -> Any:
@@ -226,7 +229,7 @@ def test_out_of_memory_after_the_first_word_is_not_begun_again(engine, network, 
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run(*args, **kwargs)
 
-    monkeypatch.setattr(network, "forward", later)
+    monkeypatch.setattr(network, "hidden", later)
     with pytest.raises(OutOfMemoryError):
         drain(engine.describe(keyframe(), GenerationOptions(max_new_tokens=64)))
 
@@ -249,26 +252,27 @@ def test_closing_stops_within_a_token(engine, network, monkeypatch, beams):
 
 def test_closing_while_the_prompt_is_read_never_decodes(engine, network, monkeypatch):
     monkeypatch.setattr(streaming, "TICK", 0.01)
-    decoded = []
+    monkeypatch.setattr(decoding, "CHUNK", 4)
+    passes = []
+    run = network.hidden
 
-    def wait(*_args: Any, stopped: Any, **_kwargs: Any) -> Any:
-        until = time.monotonic() + 20
-        while not stopped() and time.monotonic() < until:
-            time.sleep(0.01)
-        assert stopped()
+    def slow(*args: Any) -> Any:
+        passes.append(args[0].shape[1])
+        time.sleep(0.05)
+        return run(*args)
 
-    monkeypatch.setattr(network, "prefill", wait)
-    monkeypatch.setattr(network, "generate", lambda **_: decoded.append(1))
+    monkeypatch.setattr(network, "hidden", slow)
     generation = engine.recaption("a boat", FEW)
     assert next(generation) == ""
     generation.close()
-    assert not decoded
+    assert set(passes) == {4}
+    assert 4 * len(passes) < 40
 
 
 def test_an_answer_that_ends_with_its_last_token_is_not_cut_off(engine, monkeypatch):
-    made = torch.tensor([[*engine._tokenizer.encode("boat"), engine._tokenizer.end_turn]])
-    monkeypatch.setattr(engine, "_work", lambda *_: lambda _controls: made)
-    _, trace = drain(engine.recaption("a boat", GenerationOptions(max_new_tokens=made.shape[1])))
+    made = [*engine._tokenizer.encode("boat"), engine._tokenizer.end_turn]
+    monkeypatch.setattr(engine, "_work", lambda *_: lambda put, _stop: put(made))
+    _, trace = drain(engine.recaption("a boat", GenerationOptions(max_new_tokens=len(made))))
     assert trace.finish == "stop"
     assert "Cut off" not in trace.note
 
@@ -277,7 +281,7 @@ def test_blank_and_cut_off_answers_are_said(engine, network, monkeypatch):
     _, trace = drain(engine.recaption("a boat", FEW))
     assert trace.finish == "length"
     assert "Cut off after 4 tokens" in trace.note
-    monkeypatch.setattr(engine, "_work", lambda *_: lambda _controls: torch.tensor([[engine._tokenizer.end_turn]]))
+    monkeypatch.setattr(engine, "_work", lambda *_: lambda put, _stop: put([engine._tokenizer.end_turn]))
     text, trace = drain(engine.recaption("a boat", FEW))
     assert text == ""
     assert trace.finish == "stop"
@@ -299,12 +303,11 @@ def test_temperature_samples(engine):
     assert len({drain(engine.recaption("a boat", options))[1].token_ids for _ in range(4)}) > 1
 
 
-def test_sampling_is_as_asked_for(engine, network, monkeypatch):
-    asked: dict[str, Any] = {}
-    generate = network.generate
-    monkeypatch.setattr(network, "generate", lambda **given: asked.update(given) or generate(**given))
-    drain(engine.recaption("a boat", GenerationOptions(temperature=0.7, top_p=0.3, max_new_tokens=2)))
-    assert (asked["do_sample"], asked["temperature"], asked["top_p"], asked["top_k"]) == (True, 0.7, 0.3, 0)
+def test_sampling_is_as_asked_for(engine):
+    options = GenerationOptions(temperature=0.7, top_p=0.3)
+    chooser = engine._chooser(options, 5)
+    assert (chooser._temperature, chooser._top_p, chooser._left) == (0.7, 0.3, 5)
+    assert engine._chooser(replace(options, beams=3), 5).rows == 3
 
 
 def test_weights_that_were_rounded_by_an_answer_are_not_saved(engine, monkeypatch, tmp_path):

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from sgv_demo.engines import Answerer, Scene
+from sgv_demo.engines.local import decoding
 from sgv_demo.engines.prompts import ANSWERER_PREFACE
-from sgv_demo.engines.sharegpt4video import network as network_module
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Frame, GenerationOptions, Trace, Turn, VideoInfo
@@ -67,10 +67,10 @@ def computed(engine: ShareGPT4Video) -> list[int]:
     """Fills with the number of positions of each pass through the language model."""
     passes: list[int] = []
 
-    def note(module, args, kwargs):
-        passes.append(kwargs["inputs_embeds"].shape[1])
+    def note(module, args):
+        passes.append(args[0].shape[1])
 
-    engine.network.model.language_model.register_forward_pre_hook(note, with_kwargs=True)
+    engine.network.model.language_model.norm.register_forward_pre_hook(note)
     return passes
 
 
@@ -120,7 +120,7 @@ def test_what_a_visitor_types_never_becomes_a_picture_or_a_control_token(engine)
     passes = computed(engine)
     trace = ask(engine, scene(), typed)[1]
     length = trace.prompt_tokens
-    assert sum(passes[: -len(trace.token_ids)]) + 1 == length
+    assert sum(passes) - len(trace.token_ids) + 1 == length
     # One token a byte: as long as any text of so many bytes, so nothing in it was a marker.
     replaced = typed.encode("utf-8", "replace").decode()
     engine.forget()
@@ -238,17 +238,17 @@ def test_closing_stops_within_a_token_and_keeps_the_prompt(engine):
 
 
 def test_closing_during_the_prefill_stops_after_a_chunk(engine, monkeypatch):
-    monkeypatch.setattr(network_module, "PREFILL", 16)
+    monkeypatch.setattr(decoding, "CHUNK", 16)
     passes: list[int] = []
     reached, go_on = threading.Event(), threading.Event()
 
-    def wait(module, args, kwargs):
-        passes.append(kwargs["inputs_embeds"].shape[1])
+    def wait(module, args):
+        passes.append(args[0].shape[1])
         if len(passes) == 3:
             reached.set()
             go_on.wait(10)
 
-    handle = engine.network.model.language_model.register_forward_pre_hook(wait, with_kwargs=True)
+    handle = engine.network.model.language_model.norm.register_forward_pre_hook(wait)
     stream = engine.answer(scene(), "Why?", (), GenerationOptions(max_new_tokens=8))
     assert next(stream) == ""
     assert reached.wait(10)
@@ -273,7 +273,7 @@ def test_two_visitors_at_once_get_the_answers_they_would_get_alone(checkpoint, e
     def note(*_: Any) -> None:
         turns.append(threading.get_ident())
 
-    engine.network.model.language_model.register_forward_pre_hook(note)
+    engine.network.model.language_model.norm.register_forward_pre_hook(note)
 
     def visit(i: int) -> None:
         found[i] = ask(engine, *questions[i])[1].token_ids
@@ -359,11 +359,10 @@ def only(hidden: torch.Tensor, token: int) -> torch.Tensor:
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
 def test_running_out_of_memory_drops_what_is_kept_and_says_what_helps(error, engine, monkeypatch):
     whole = ask(engine, scene(seed=5))[1].token_ids
-    calls = engine.network.model.language_model.forward
-    monkeypatch.setattr(engine.network.model.language_model, "forward", lambda *a, **k: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(engine.network, "hidden", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(OutOfMemoryError, match="ask again with 2 frames"):
         ask(engine, scene(seed=4))
-    monkeypatch.setattr(engine.network.model.language_model, "forward", calls)
+    monkeypatch.undo()
     passes = computed(engine)
     assert ask(engine, scene(seed=5))[1].token_ids == whole
     assert passes[0] > 100
@@ -380,12 +379,11 @@ def test_little_free_memory_drops_kept_prefixes_first(engine, monkeypatch):
 
 
 def test_any_other_failure_reaches_the_visitor_and_the_next_question_works(engine, monkeypatch):
-    calls = engine.network.model.language_model.forward
     broken = ValueError("broken")
-    monkeypatch.setattr(engine.network.model.language_model, "forward", lambda *a, **k: (_ for _ in ()).throw(broken))
+    monkeypatch.setattr(engine.network, "hidden", lambda *_: (_ for _ in ()).throw(broken))
     with pytest.raises(ValueError, match="broken"):
         ask(engine, scene())
-    monkeypatch.setattr(engine.network.model.language_model, "forward", calls)
+    monkeypatch.undo()
     assert ask(engine, scene())[1].token_ids
 
 

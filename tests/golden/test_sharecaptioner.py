@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from sgv_demo.engines import compose
+from sgv_demo.engines.local.decoding import Beams, Sampler, Text, generate, prefill
 from sgv_demo.engines.prompts import captioner_prompt
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.checkpoint import load_network, read_checked_config
@@ -23,7 +25,8 @@ GOLDEN = Path(__file__).parent / "sharecaptioner"
 RECORD: dict[str, Any] = json.loads((GOLDEN / "cases.json").read_text())
 CASES: dict[str, Any] = RECORD["cases"]
 RESPONSES: list[dict[str, Any]] = json.loads((GOLDEN / "e2e.json").read_text())["response_rule_cases"]
-EXACT = {"eos_token_id": 2, "pad_token_id": 2, "do_sample": False, "max_new_tokens": 24}
+EOS = 2
+NEW_TOKENS = 24
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +97,24 @@ def test_numbers_and_ids(name, arrays, network, tokenizer):
                 assert float(got.double().abs().sum()) == pytest.approx(case[f"{key}_out"]["abs_sum"], rel=1e-4)
         embeds, image = network.embed_prompt(ids, picture)
         assert embeds.shape[1] == case["n_prompt"]
-        logits = network(inputs_embeds=embeds[:, -1:], past_key_values=network.prefill(embeds, image)).logits
-        np.testing.assert_allclose(logits[0, -1].numpy(), arrays[f"{name}/logits"], atol=3e-4, rtol=0)
-        cache = network.prefill(embeds, image)
-        assert network.generate(inputs_embeds=embeds, past_key_values=cache, **EXACT)[0].tolist() == case["greedy_ids"]
-        made = beam_search(network, embeds, network.prefill(embeds, image, beams=3))
-        assert made.sequences.tolist() == case["beam3_ids"]
-        np.testing.assert_allclose(made.sequences_scores.numpy(), case["beam3_scores"], atol=1e-4)
+        prompt = partial(Text, embeds, image=image)
+        logits = prefill(network, prompt(cache=network.new_cache(), chooser=Sampler(1, ())))
+        np.testing.assert_allclose(logits[0].numpy(), arrays[f"{name}/logits"], atol=3e-4, rtol=0)
+        sampler, beams = Sampler(NEW_TOKENS, [EOS]), Beams(3, NEW_TOKENS, [EOS])
+        assert ids_of(network, prompt(cache=network.new_cache(), chooser=sampler)) == case["greedy_ids"]
+        best = ids_of(network, prompt(cache=network.new_cache(), chooser=beams))
+        assert best == list(beams.best[0][1])
+        assert [padded(ids) for _, ids in beams.best] == case["beam3_ids"]
+        np.testing.assert_allclose([score for score, _ in beams.best], case["beam3_scores"], atol=1e-4)
 
 
-def beam_search(network: Any, embeds: torch.Tensor, cache: Any) -> Any:
-    more = {"num_beams": 3, "num_return_sequences": 3, "output_scores": True, "return_dict_in_generate": True}
-    return network.generate(inputs_embeds=embeds, past_key_values=cache, **EXACT, **more)
+def ids_of(network: Any, text: Text) -> list[int]:
+    return [i for piece in generate(network, text) for i in piece]
+
+
+def padded(ids: tuple[int, ...]) -> list[int]:
+    """As the old release filled up a text that had ended."""
+    return [*ids, *[EOS] * (NEW_TOKENS - len(ids))]
 
 
 def test_several_end_tokens(network, tokenizer):
@@ -117,10 +126,12 @@ def test_several_end_tokens(network, tokenizer):
         picture = network.embed_picture(tiling.pixels(fitted))
         embeds, image = network.embed_prompt(tokenizer.encode_turn(question_of(case)), picture)
         for beams, key in ((1, "greedy_ids"), (3, "beam3_ids")):
-            options = {**EXACT, "eos_token_id": ends, "num_beams": beams}
-            cache = network.prefill(embeds, image, beams=beams)
-            made = network.generate(inputs_embeds=embeds, past_key_values=cache, **options)[0].tolist()
+            chooser = Beams(beams, NEW_TOKENS, ends) if beams > 1 else Sampler(NEW_TOKENS, ends)
+            made = ids_of(network, Text(embeds, network.new_cache(), chooser, image))
             assert up_to(made, ends) == up_to(case["extra_eos"][key][0], ends)
+            if isinstance(chooser, Beams):
+                scores = [score for score, _ in chooser.best]
+                np.testing.assert_allclose(scores, case["extra_eos"]["beam3_scores"], atol=1e-4)
 
 
 def up_to(ids: list[int], ends: list[int]) -> list[int]:

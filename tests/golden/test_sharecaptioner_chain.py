@@ -42,7 +42,7 @@ def check(generation: Generation, recorded: dict[str, Any], beams: int) -> str:
     assert trace.finish == "length"
     assert "Cut off after 16 tokens" in trace.note
     filled = [piece for piece in pieces if piece]
-    assert len(filled) == 1 if beams > 1 else len(filled) > 1
+    assert len(filled) <= 2 if beams > 1 else len(filled) > 2, "beams are known at the end, but for held-back text"
     if "tiles_wh" in recorded:
         assert trace.tiles == tuple(recorded["tiles_wh"])
         assert trace.picture is not None

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import DynamicCache, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from sgv_demo.engines import Scene
 from sgv_demo.engines.compose import grid, published_indices, shown_grid
-from sgv_demo.engines.local.streaming import StopFlag
+from sgv_demo.engines.local.decoding import Sampler, Text, prefill
 from sgv_demo.engines.prompts import IMAGE, Piece, answerer_prompt
 from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
 from sgv_demo.engines.sharegpt4video.conversation import fit_prompt
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
-from sgv_demo.engines.sharegpt4video.network import load_network, picture_embeddings, prefill, prompt_embeddings
+from sgv_demo.engines.sharegpt4video.network import load_network, picture_embeddings, prompt_embeddings
 from sgv_demo.engines.sharegpt4video.tiles import Tiling, normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
 from sgv_demo.types import Frame, GenerationOptions, Picture, Turn, VideoInfo
@@ -156,9 +156,7 @@ def test_embeddings_and_logits(name, vision, setup, network):
         embedded = prompt_embeddings(network, ids, seen)
         sums = ARRAYS[f"{name}.{VISION[vision]}.embed_row_sums"]
         np.testing.assert_allclose(embedded[0].sum(-1).numpy(), sums, rtol=0, atol=3e-4)
-        cache = DynamicCache()
-        prefill(network, embedded[:, :-1], cache, StopFlag())
-        logits = network(inputs_embeds=embedded[:, -1:], past_key_values=cache).logits[0, -1]
+        logits = prefill(network, Text(embedded, network.new_cache(), Sampler(1, ())))[0]
     np.testing.assert_allclose(logits.numpy(), ARRAYS[f"{name}.{VISION[vision]}.last_logits"], rtol=0, atol=2e-4)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from sgv_demo.engines import compose, prompts
 from sgv_demo.engines.local import figures as memory
+from sgv_demo.engines.local.decoding import Beams, Chooser, Sampler, Text, generate, prefill
 from sgv_demo.engines.local.loading import (
     Progress,
     check_memory,
@@ -26,7 +28,7 @@ from sgv_demo.engines.local.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.local.streaming import Controls, stream_ids, stream_text
+from sgv_demo.engines.local.streaming import Put, Work, stream_ids, stream_text
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.checkpoint import (
     COMPANIONS,
@@ -178,8 +180,7 @@ class ShareCaptioner:
         new = self._room(length, options.max_new_tokens)
         work = self._work(network, ids, fitted, options, new)
         with memory_guard(self._device):
-            stream = stream_ids(work, beams=options.beams)
-            token_ids = yield from stream_text(stream, self._tokenizer.response)
+            token_ids = yield from stream_text(stream_ids(work), self._tokenizer.response)
         cut_off = len(token_ids) >= new and token_ids[-1] not in self._stops(options.beams)
         notes = [note.strip(), network.config.scaling_note, _decoding_note(options)]
         if not self._tokenizer.response(token_ids):
@@ -216,36 +217,29 @@ class ShareCaptioner:
         """
         return [*self._loaded().config.ends, *(self._tokenizer.turn_ends if beams == 1 else ())]
 
+    def _chooser(self, options: GenerationOptions, new: int) -> Chooser:
+        stops = self._stops(options.beams)
+        if options.beams > 1:
+            return Beams(options.beams, new, stops)
+        return Sampler(new, stops, options.temperature, options.top_p)
+
     def _work(
         self,
-        network: Any,
+        network: InternLMXComposer2ForCausalLM,
         ids: list[int],
         fitted: Picture | None,
         options: GenerationOptions,
         new: int,
-    ) -> Callable[[Controls], torch.Tensor]:
-        """What runs in the thread: see the picture, run the prompt once, decode."""
-        sampling: dict[str, Any] = {}
-        if options.temperature > 0 and options.beams == 1:
-            sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    ) -> Work:
+        """What runs in the thread: see the picture, read the prompt, decode."""
 
-        def work(controls: Controls) -> torch.Tensor:
-            with torch.inference_mode():
-                picture = network.embed_picture(tiling.pixels(fitted)) if fitted is not None else None
-                embeds, image = network.embed_prompt(ids, picture)
-                cache = network.prefill(embeds, image, beams=options.beams, stopped=lambda: controls.stop.is_set)
-                if controls.stop.is_set:
-                    return torch.zeros((1, 0), dtype=torch.long)
-                made: Any = network.generate(
-                    inputs_embeds=embeds,
-                    past_key_values=cache,
-                    num_beams=options.beams,
-                    max_new_tokens=new,
-                    eos_token_id=self._stops(options.beams),
-                    **({"do_sample": False} | sampling),
-                    **controls.arguments,
-                )
-            return made
+        @torch.inference_mode()
+        def work(put: Put, stop: threading.Event) -> None:
+            picture = network.embed_picture(tiling.pixels(fitted)) if fitted is not None else None
+            prompt, image = network.embed_prompt(ids, picture)
+            text = Text(prompt, network.new_cache(), self._chooser(options, new), image)
+            for piece in generate(network, text, stop.is_set):
+                put(piece)
 
         return work
 
@@ -356,22 +350,22 @@ def figures(model: str | None = None) -> dict[str, Any]:
     pixels = torch.empty(1, 3, tiling.TILE * COLUMN_BUDGET, tiling.TILE, device="meta")
     embeds = torch.empty(1, prompt, config.hidden_size, dtype=network.dtype, device="meta")
     seeing = memory.peak_bytes(lambda: network.embed_picture(pixels))
-    reading = memory.peak_bytes(lambda: network.prefill(embeds, slice(1, 1 + most))) - cache * prompt
+    text = Text(embeds, network.new_cache(), Sampler(1, ()), slice(1, 1 + most))
+    reading = memory.peak_bytes(lambda: prefill(network, text)) - cache * prompt
     # A 4-bit linear is widened to float16 as a whole while it works on a long prompt.
     widened = max(p.numel() for n, p in network.named_parameters() if quantized_parameter(n)) * network.dtype.itemsize
     weights = {kind: memory.weight_bytes(network, quantized_parameter, kind) for kind in ("none", "int8", "nf4")}
-    prefill = max(seeing, reading + widened)
+    passing = max(seeing, reading + widened)
     new = GenerationOptions().max_new_tokens
-    # The prompt once, each beam's own tokens, and one layer's keys and values laid out for all beams.
-    decoding = cache * (prompt + 3 * new) + 3 * cache // config.num_hidden_layers * (prompt + new)
+    decoding = cache * (prompt + 3 * new)  # the prompt once, and each beam's own tokens
     return {
         "parameters": sum(value.numel() for value in network.parameters()),
         "weights_bytes": weights,
         "cache_bytes_per_1000_tokens": 1000 * cache,
         "largest_prompt_tokens": prompt,
-        "prefill_bytes": prefill,
-        "fast_nf4_bytes": weights["nf4"] + cache * (prompt + new) + prefill,
-        "fast_nf4_peak_3_beams_bytes": weights["nf4"] + max(cache * prompt + prefill, decoding),
+        "prefill_bytes": passing,
+        "fast_nf4_bytes": weights["nf4"] + cache * (prompt + new) + passing,
+        "fast_nf4_peak_3_beams_bytes": weights["nf4"] + max(cache * prompt + passing, decoding),
     }
 
 

@@ -1,7 +1,7 @@
 """The captioner's network: CLIP sees tiles, a projector makes them tokens, an InternLM2 decoder writes.
 
-Written from the description of InternLM-XComposer2-4KHD with transformers' own parts. Letters in shapes: B batch,
-L positions, D decoder width, C vision channels, T tiles, V vocabulary.
+Written from the description of InternLM-XComposer2-4KHD. Letters in shapes: L positions of a prompt, N positions of a
+pass (of several texts, one after the other), D decoder width, C vision channels, T tiles, V vocabulary.
 
 A picture is the first thing in a prompt and one run of positions, so "the image rows" are a slice. Partial LoRA, the
 low-rank path that was trained for pictures, runs on that slice alone, and never on a token that was generated.
@@ -9,26 +9,16 @@ low-rank path that was trained for pictures, runs on that slice alone, and never
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CLIPVisionModel, GenerationMixin, PreTrainedModel
+from transformers import CLIPVisionModel, PreTrainedModel
 from transformers.activations import ACT2FN
-from transformers.cache_utils import Cache, DynamicCache
-from transformers.masking_utils import create_causal_mask
-from transformers.modeling_outputs import CausalLMOutputWithPast
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.llama.modeling_llama import LlamaRMSNorm, apply_rotary_pos_emb, eager_attention_forward
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from sgv_demo.engines.sharecaptioner.cache import share_prefix
+from sgv_demo.engines.local.cache import Batch, Cache, CacheShape, rotate
 from sgv_demo.engines.sharecaptioner.config import TILE, XComposer2Config
 from sgv_demo.engines.sharecaptioner.tiling import CELLS
-
-CHUNK = 4096
-"""Positions of a prompt computed at once: more than any picture takes, so that only long texts are cut."""
 
 KEY_MAPPING = {
     rf"(attention\.(?:wqkv|wo)|feed_forward\.w[123])\.{kind}$": rf"\1.base.{kind}" for kind in ("weight", "bias")
@@ -68,34 +58,23 @@ class PartialLora(nn.Module):
 class Attention(nn.Module):
     """Grouped-query attention whose queries, keys and values come out of one linear."""
 
-    def __init__(self, config: XComposer2Config, layer_idx: int) -> None:
+    def __init__(self, config: XComposer2Config, layer: int) -> None:
         super().__init__()
-        self.config = config
-        self.layer_idx = layer_idx
+        self.layer = layer
         self.head_dim = config.head_dim
         self.kv_heads = config.num_key_value_heads
-        self.num_key_value_groups = config.num_attention_heads // config.num_key_value_heads
-        self.scaling = self.head_dim**-0.5
-        self.is_causal = True
+        self.groups = config.num_attention_heads // config.num_key_value_heads
         packed = (config.num_attention_heads + 2 * self.kv_heads) * self.head_dim
         self.wqkv = PartialLora(config.hidden_size, packed, config.plora("wqkv"), config.bias)
         self.wo = PartialLora(config.hidden_size, config.hidden_size, config.plora("wo"), config.bias)
 
-    def forward(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, cache: Cache | None, image: slice | None
-    ) -> Tensor:
-        """(B, L, D) → (B, L, D). Packed: for each kv head its query heads, then its key, then its value."""
-        batch, length, _ = x.shape
-        packed = self.wqkv(x, image).view(batch, length, self.kv_heads, self.num_key_value_groups + 2, self.head_dim)
-        q = packed[..., :-2, :].reshape(batch, length, -1, self.head_dim).transpose(1, 2)
-        k, v = packed[..., -2, :].transpose(1, 2), packed[..., -1, :].transpose(1, 2)
-        q, k = apply_rotary_pos_emb(q, k, *rotary)
-        if cache is not None:
-            k, v = cache.update(k, v, self.layer_idx)
-        kind = self.config._attn_implementation or "eager"
-        attend: Callable[..., tuple[Tensor, Any]] = ALL_ATTENTION_FUNCTIONS.get_interface(kind, eager_attention_forward)
-        seen, _ = attend(self, q, k, v, mask, dropout=0.0, scaling=self.scaling)
-        return self.wo(seen.reshape(batch, length, -1), image)
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+        """(1, N, D) → (1, N, D). Packed: for each kv head its query heads, then its key, then its value."""
+        packed = self.wqkv(x, batch.image)[0].view(-1, self.kv_heads, self.groups + 2, self.head_dim)
+        q = packed[:, :, :-2].flatten(1, 2)
+        k, v = packed[:, :, -2], packed[:, :, -1]
+        seen = batch.attend(self.layer, rotate(q, *rotary), rotate(k, *rotary), v)
+        return self.wo(seen[None], batch.image)
 
 
 class FeedForward(nn.Module):
@@ -117,19 +96,17 @@ class FeedForward(nn.Module):
 class Layer(nn.Module):
     """One block: attention and feed-forward, each after its own norm and added to what came in."""
 
-    def __init__(self, config: XComposer2Config, layer_idx: int) -> None:
+    def __init__(self, config: XComposer2Config, layer: int) -> None:
         super().__init__()
-        self.attention = Attention(config, layer_idx)
+        self.attention = Attention(config, layer)
         self.feed_forward = FeedForward(config)
         self.attention_norm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.ffn_norm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def forward(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, cache: Cache | None, image: slice | None
-    ) -> Tensor:
-        """(B, L, D) → (B, L, D)."""
-        x = x + self.attention(self.attention_norm(x), rotary, mask, cache, image)
-        return x + self.feed_forward(self.ffn_norm(x), image)
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+        """(1, N, D) → (1, N, D)."""
+        x = x + self.attention(self.attention_norm(x), rotary, batch)
+        return x + self.feed_forward(self.ffn_norm(x), batch.image)
 
 
 class Decoder(nn.Module):
@@ -142,51 +119,35 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(Layer(config, i) for i in range(config.num_hidden_layers))
         self.norm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def forward(
-        self, x: Tensor, cache: Cache | None = None, image: slice | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        """
-        Args:
-            x: (B, L, D) embeddings of the positions after those in `cache`.
-            cache: keys and values so far; extended.
-            image: which of the L positions show a picture.
-            mask: (B, past + L), 1 where there is a token; None when there are tokens everywhere.
-
-        Returns:
-            (B, L, D) after the last norm.
-        """
-        past = cache.get_seq_length() if cache is not None else 0
-        positions = torch.arange(past, past + x.shape[1], device=x.device).unsqueeze(0)
-        causal: Any = create_causal_mask(self.config, x, mask, cache, positions)
-        rotary = self._rotary(positions, x.dtype)
+    def forward(self, x: Tensor, batch: Batch) -> Tensor:
+        """(1, N, D) embeddings of the batch's positions → (1, N, D) after the last norm; its caches are extended."""
+        rotary = self._rotary(batch.positions, x.dtype)
         for layer in self.layers:
-            x = layer(x, rotary, causal, cache, image)
+            x = layer(x, rotary, batch)
+        batch.finish()
         return self.norm(x)
 
     def _rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """(1, L) → cosines and sines, (1, L, head_dim) each: computed in float32, then cast."""
+        """(N,) → cosines and sines, (N, 1, head_dim) each: computed in float32, then cast."""
         dim = self.config.head_dim
         steps = torch.arange(0, dim, 2, device=positions.device, dtype=torch.float32) / dim
-        angles = positions.unsqueeze(-1).float() * (1.0 / self.config.rotary_base**steps)
-        angles = torch.cat((angles, angles), dim=-1)
+        angles = positions[:, None].float() * (1.0 / self.config.rotary_base**steps)
+        angles = torch.cat((angles, angles), dim=-1).unsqueeze(1)
         return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
-class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
-    """Vision tower, projector, decoder and head under the published names.
+class InternLMXComposer2ForCausalLM(PreTrainedModel):
+    """Vision tower, projector, decoder and head under the published names: a `decoding.Network`.
 
-    For a prompt with a picture: `embed_picture`, `prefill`, then `generate` with the cache that came out.
+    For a prompt with a picture: `embed_picture`, `embed_prompt`, then `decoding.generate`.
     """
 
     config_class = XComposer2Config
     base_model_prefix = "model"
     main_input_name = "input_ids"
     _no_split_modules = ["Layer", "CLIPEncoderLayer"]  # noqa: RUF012 - a plain attribute of the base class
-    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
     _keys_to_ignore_on_load_unexpected = list(IGNORED)  # noqa: RUF012
     _supports_sdpa = True
-    _supports_flash_attn = True
-    _supports_attention_backend = True
 
     def __init__(self, config: XComposer2Config) -> None:
         super().__init__(config)
@@ -272,49 +233,21 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
             return text, None
         return torch.cat((text[:, :1], picture.to(text.dtype), text[:, 1:]), dim=1), slice(1, 1 + picture.shape[1])
 
-    def prefill(
-        self, embeds: Tensor, image: slice | None = None, beams: int = 1, stopped: Callable[[], bool] = lambda: False
-    ) -> Cache:
-        """Runs a prompt once, without its last position, which `generate` takes as its first step.
+    def new_cache(self) -> Cache:
+        """An empty cache for one text."""
+        config, dtype = self.config, self.plora_glb_GN.dtype
+        return Cache(
+            CacheShape(config.num_hidden_layers, config.num_key_value_heads, config.head_dim, dtype, self.device)
+        )
 
-        Args:
-            embeds: (1, L, D).
-            image: which positions show a picture.
-            beams: how many will go on from here.
-            stopped: asked between chunks of a long prompt; True gives up.
+    def embed(self, ids: Tensor) -> Tensor:
+        """(n,) token ids → (1, n, D)."""
+        return self.model.tok_embeddings(ids)[None]
 
-        Returns:
-            the cache of L - 1 positions, ready for `generate(inputs_embeds=embeds, past_key_values=cache)`.
-        """
-        cache = DynamicCache()
-        end = embeds.shape[1] - 1
-        for start in range(0, end, CHUNK):
-            if stopped():
-                break
-            part = embeds[:, start : min(start + CHUNK, end)]
-            self.model(part, cache, _within(image, start, part.shape[1]))
-        return share_prefix(cache) if beams > 1 else cache
+    def hidden(self, x: Tensor, batch: Batch) -> Tensor:
+        """(1, N, D) embeddings of the batch's positions → (1, N, D) after the last norm; its caches are extended."""
+        return self.model(x, batch)
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        past_key_values: Cache | None = None,
-        inputs_embeds: Tensor | None = None,
-        use_cache: bool | None = None,
-        logits_to_keep: int = 1,
-        **kwargs: Any,
-    ) -> CausalLMOutputWithPast:
-        """Logits, (B, logits_to_keep, V) float32, of text after what is in the cache; 0 keeps all positions."""
-        x = self.model.tok_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        hidden = self.model(x, past_key_values, mask=attention_mask)
-        logits = self.output(hidden[:, -logits_to_keep:]).float()
-        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)  # pyright: ignore
-
-
-def _within(image: slice | None, start: int, length: int) -> slice | None:
-    """What of `image` lies among `length` positions from `start`, counted from there; None when nothing does."""
-    if image is None:
-        return None
-    first, last = max(image.start - start, 0), min(image.stop - start, length)
-    return slice(first, last) if first < last else None
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(m, D) → (m, V) float32."""
+        return self.output(hidden).float()

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
-from transformers import DynamicCache, LlavaNextForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from sgv_demo.engines import Scene
 from sgv_demo.engines.compose import published_indices, shown_grid
+from sgv_demo.engines.local.decoding import Sampler, Text, generate
 from sgv_demo.engines.local.figures import weight_bytes
 from sgv_demo.engines.local.loading import (
     Progress,
@@ -33,7 +34,7 @@ from sgv_demo.engines.local.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.local.streaming import TICK, Controls, StopFlag, stream_ids, stream_text
+from sgv_demo.engines.local.streaming import TICK, Put, stream_ids, stream_text
 from sgv_demo.engines.prompts import Wording
 from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
 from sgv_demo.engines.sharegpt4video.conversation import Prompt, Window, fit_prompt, with_trusted_ids
@@ -45,12 +46,11 @@ from sgv_demo.engines.sharegpt4video.figures import (
 )
 from sgv_demo.engines.sharegpt4video.figures import figures as compute_figures
 from sgv_demo.engines.sharegpt4video.network import (
-    PREFILL,
     UNQUANTIZED,
+    Network,
     load_network,
     meta_network,
     picture_embeddings,
-    prefill,
     prompt_embeddings,
     stop_ids,
 )
@@ -89,7 +89,7 @@ class ShareGPT4Video:
 
     def __init__(
         self,
-        network: LlavaNextForConditionalGeneration,
+        network: Network,
         tokenizer: PreTrainedTokenizerFast,
         setup: Setup,
         *,
@@ -109,7 +109,7 @@ class ShareGPT4Video:
         Raises:
             EngineError: the tokenizer isn't Llama 3's, or not this network's.
         """
-        self._network: LlavaNextForConditionalGeneration | None = network
+        self._network: Network | None = network
         self._setup = setup
         self._info = info
         self._vision: Vision = vision
@@ -177,7 +177,7 @@ class ShareGPT4Video:
             self._prefixes.clear()
 
     @property
-    def network(self) -> LlavaNextForConditionalGeneration:
+    def network(self) -> Network:
         """The loaded network.
 
         Raises:
@@ -195,7 +195,7 @@ class ShareGPT4Video:
             with memory_guard(device):
                 new = yield from self._decode(step, options)
         except OutOfMemoryError as error:
-            step.prefix = Prefix(None, [], DynamicCache())
+            step.prefix = Prefix(None, [], self.network.new_cache())
             self._prefixes.clear()
             empty_cache(device)
             fewer = max(len(scene.frames) // 2, 1)
@@ -228,7 +228,7 @@ class ShareGPT4Video:
             window=self.window,
             new_tokens=options.max_new_tokens,
         )
-        return _Step(key, shown, prompt, self._prefixes.take(key) or Prefix(shown, [], DynamicCache()))
+        return _Step(key, shown, prompt, self._prefixes.take(key) or Prefix(shown, [], self.network.new_cache()))
 
     def _turns(self, history: Sequence[Turn]) -> Sequence[Turn]:
         """Earlier answers by their own ids, so that all of the prefix is found again; the published demo tokenises
@@ -254,8 +254,7 @@ class ShareGPT4Video:
         known: tuple[int, ...] = step.prompt.ids
         try:
             new = yield from stream_text(
-                stream_ids(lambda controls: self._generate(step, options, controls), prompt_ids=1),
-                self._tokenizer.text,
+                stream_ids(lambda put, stop: self._generate(step, options, put, stop)), self._tokenizer.text
             )
             known += new
         except (GeneratorExit, KeyboardInterrupt):
@@ -268,42 +267,17 @@ class ShareGPT4Video:
         step.prefix.settle(ids)
         self._prefixes.put(step.key, step.prefix)
 
-    @torch.no_grad()
-    def _generate(self, step: _Step, options: GenerationOptions, controls: Controls) -> torch.Tensor:
-        """Runs in the stream's thread; returns (1, 1 + new) ids, the last of the prompt first."""
-        model: Any = self.network  # its class mixes `generate` in for a protocol that type checkers don't see
-        self._make_room(len(step.prompt.ids) + step.prompt.new_tokens)
-        left = self._read(step, controls.stop)
-        left_ids = torch.tensor([left], device=model.device)
-        if controls.stop.is_set:
-            return left_ids[:, -1:]
-        sampling = options.temperature > 0
-        made = model.generate(
-            input_ids=left_ids,
-            attention_mask=torch.ones(1, len(step.prompt.ids), dtype=torch.long, device=model.device),
-            past_key_values=step.prefix.cache,
-            max_new_tokens=step.prompt.new_tokens,
-            do_sample=sampling,
-            temperature=options.temperature if sampling else None,
-            top_p=options.top_p if sampling else None,
-            eos_token_id=list(self._stop_ids),
-            pad_token_id=self._stop_ids[0],
-            **controls.arguments,
-        )
-        return made[:, len(left) - 1 :]
-
-    def _read(self, step: _Step, stop: StopFlag) -> tuple[int, ...]:
-        """Brings the prefix close to the prompt's end; returns the ids left for `generate`, at least the last.
-
-        A short follow-up is left to it whole: one pass through the network instead of two.
-        """
-        rest = step.prompt.ids[step.prefix.match(step.prompt.ids) :]
-        shown = step.shown if PICTURE in rest else None
-        if shown is None and len(rest) <= PREFILL:
-            return rest
-        picture = self._see(shown) if shown else None
-        prefill(self.network, prompt_embeddings(self.network, rest[:-1], picture), step.prefix.cache, stop)
-        return rest[-1:]
+    @torch.inference_mode()
+    def _generate(self, step: _Step, options: GenerationOptions, put: Put, stop: threading.Event) -> None:
+        """Runs in the stream's thread: reads what isn't kept yet, and decodes."""
+        network, prompt = self.network, step.prompt
+        self._make_room(len(prompt.ids) + prompt.new_tokens)
+        rest = prompt.ids[step.prefix.match(prompt.ids) :]
+        picture = self._see(step.shown) if step.shown and PICTURE in rest else None
+        sampler = Sampler(prompt.new_tokens, self._stop_ids, options.temperature, options.top_p)
+        text = Text(prompt_embeddings(network, rest, picture), step.prefix.cache, sampler)
+        for piece in generate(network, text, stop.is_set):
+            put(piece)
 
     def _see(self, shown: Shown) -> torch.Tensor:
         """(positions, hidden) embeddings of a picture."""

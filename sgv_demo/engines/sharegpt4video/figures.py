@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import DynamicCache, LlamaConfig, LlavaNextConfig
+from transformers import LlamaConfig, LlavaNextConfig
 
 from sgv_demo.engines.local.clip import clip_l_336
+from sgv_demo.engines.local.decoding import Sampler, Text, prefill
 from sgv_demo.engines.local.figures import peak_bytes, weight_bytes
-from sgv_demo.engines.local.streaming import StopFlag
-from sgv_demo.engines.sharegpt4video.network import meta_network, picture_embeddings, prefill
+from sgv_demo.engines.sharegpt4video.network import meta_network, picture_embeddings
 from sgv_demo.engines.sharegpt4video.tiles import Size, plan_tiles
 
 FRAMES = 16
@@ -56,7 +56,7 @@ def figures(config: LlavaNextConfig, pinpoints: tuple[Size, ...]) -> dict[str, A
     embedded = torch.empty(1, prompt, text.hidden_size, dtype=network.dtype, device="meta")
     kept = bytes_per_position(text, network.dtype.itemsize)
     seeing = peak_bytes(lambda: picture_embeddings(network, views, largest))
-    reading = peak_bytes(lambda: prefill(network, embedded, DynamicCache(), StopFlag())) - kept * prompt
+    reading = peak_bytes(lambda: prefill(network, Text(embedded, network.new_cache(), Sampler(1, ())))) - kept * prompt
     # A quantized linear is widened to float16 as a whole while it works on a long prompt.
     widened = text.hidden_size * text.intermediate_size * network.dtype.itemsize
     weights = {kind: weight_bytes(network, is_quantized, kind) for kind in ("none", "int8", "nf4")}

@@ -1,4 +1,4 @@
-"""ShareGPT4Video-8B's network: transformers' LLaVA-NeXT with the checkpoint's own names, unpadding and views.
+"""ShareGPT4Video-8B's network: LLaVA-NeXT's modules with the checkpoint's own names, unpadding and views.
 
 Pictures enter as embeddings, not as placeholder ids: no id of the vocabulary has to be given up for them, and what a
 model generates can never be taken for a picture.
@@ -11,19 +11,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import (
     AutoModel,
     BitsAndBytesConfig,
     CLIPVisionModel,
-    DynamicCache,
     GenerationConfig,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
 )
 from transformers.utils import logging as transformers_logging
 
+from sgv_demo.engines.local.cache import Batch, Cache, CacheShape, rotate
 from sgv_demo.engines.local.loading import check_shapes, check_widths, checkpoint_shapes, mapped_tensors
-from sgv_demo.engines.local.streaming import StopFlag
 from sgv_demo.engines.sharegpt4video.config import Setup
 from sgv_demo.engines.sharegpt4video.tiles import Tiling
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE
@@ -53,14 +53,43 @@ TOWER_NAMES = r"^model\.vision_tower\."
 UNQUANTIZED = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
 """Without `model.` in front, tower and projector would be quantized silently."""
 
-PREFILL = 512
-"""Positions computed at once: between two chunks a stop is noticed."""
-
 
 class Network(LlavaNextForConditionalGeneration):
-    """LLaVA-NeXT, silent about tables that it computes itself."""
+    """LLaVA-NeXT's modules, read by a pass of our own: a `decoding.Network`. N: positions of a pass, D: width.
+
+    Silent about tables that it computes itself.
+    """
 
     _keys_to_ignore_on_load_unexpected = list(HARMLESS)  # noqa: RUF012 - transformers reads it from the class
+
+    def new_cache(self) -> Cache:
+        """An empty cache for one text."""
+        text: Any = self.config.text_config
+        heads = text.num_key_value_heads
+        return Cache(CacheShape(text.num_hidden_layers, heads, text.head_dim, self.lm_head.weight.dtype, self.device))
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """(n,) token ids → (1, n, D)."""
+        return self.model.language_model.embed_tokens(ids)[None]
+
+    def hidden(self, x: Tensor, batch: Batch) -> Tensor:
+        """(1, N, D) embeddings of the batch's positions → (1, N, D) after the last norm; its caches are extended."""
+        language: Any = self.model.language_model
+        rotary = tuple(table[0].unsqueeze(1) for table in language.rotary_emb(x, batch.positions[None]))
+        for i, layer in enumerate(language.layers):
+            attention = layer.self_attn
+            inputs = layer.input_layernorm(x)
+            linears = (attention.q_proj, attention.k_proj, attention.v_proj)
+            q, k, v = (linear(inputs)[0].unflatten(-1, (-1, attention.head_dim)) for linear in linears)
+            seen = batch.attend(i, rotate(q, *rotary), rotate(k, *rotary), v)
+            x = x + attention.o_proj(seen[None])
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        batch.finish()
+        return language.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(m, D) → (m, V) float32."""
+        return self.lm_head(hidden).float()
 
 
 class NetworkWithoutTower(Network):
@@ -79,10 +108,10 @@ def original_name(name: str) -> str:
     return name
 
 
-def meta_network(config: LlavaNextConfig, dtype: torch.dtype = torch.float16) -> LlavaNextForConditionalGeneration:
+def meta_network(config: LlavaNextConfig, dtype: torch.dtype = torch.float16) -> Network:
     """The network on the meta device: shapes without memory."""
     with torch.device("meta"):
-        network: Any = LlavaNextForConditionalGeneration(config)
+        network: Any = Network(config)
     return network.to(dtype)
 
 
@@ -109,7 +138,7 @@ def check_checkpoint(setup: Setup) -> None:
 
 def load_network(
     setup: Setup, device: torch.device, dtype: torch.dtype, quantization: BitsAndBytesConfig | None
-) -> LlavaNextForConditionalGeneration:
+) -> Network:
     """Loads the weights onto `device`.
 
     Raises:
@@ -164,9 +193,7 @@ def load_tower(setup: Setup, device: torch.device, dtype: torch.dtype) -> CLIPVi
     )
 
 
-def picture_embeddings(
-    model: LlavaNextForConditionalGeneration, views: torch.Tensor, tiling: Tiling | None
-) -> torch.Tensor:
+def picture_embeddings(model: Network, views: Tensor, tiling: Tiling | None) -> Tensor:
     """What the language model reads in a picture's place.
 
     Args:
@@ -191,9 +218,7 @@ def picture_embeddings(
     return torch.cat((features[0], torch.cat((kept, newline), dim=1).flatten(0, 1)))
 
 
-def prompt_embeddings(
-    model: LlavaNextForConditionalGeneration, ids: Sequence[int], picture: torch.Tensor | None
-) -> torch.Tensor:
+def prompt_embeddings(model: Network, ids: Sequence[int], picture: Tensor | None) -> Tensor:
     """Embeddings of the end of a prompt: (1, positions, hidden).
 
     Args:
@@ -202,24 +227,14 @@ def prompt_embeddings(
         picture: (positions, hidden); None where `ids` holds no `PICTURE`.
     """
     places = torch.tensor(ids, device=model.device)
-    embedded = model.get_input_embeddings()(places.clamp(min=0))
+    embedded = model.embed(places.clamp(min=0))[0]
     if picture is not None:
         here = places == PICTURE
         embedded[here] = picture[picture.shape[0] - int(here.sum()) :].to(embedded.dtype)
     return embedded[None]
 
 
-def prefill(
-    model: LlavaNextForConditionalGeneration, embedded: torch.Tensor, cache: DynamicCache, stop: StopFlag
-) -> None:
-    """Runs (1, positions, hidden) through the language model into `cache`, without any logits; ends early on `stop`."""
-    for chunk in embedded.split(PREFILL, dim=1):
-        if stop.is_set:
-            return
-        model.model.language_model(inputs_embeds=chunk, past_key_values=cache, use_cache=True)
-
-
-def stop_ids(network: LlavaNextForConditionalGeneration, setup: Setup) -> tuple[int, ...]:
+def stop_ids(network: Network, setup: Setup) -> tuple[int, ...]:
     """Ids that end an answer: generation_config.json's where it names some, otherwise config.json's.
 
     Raises:

@@ -12,9 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
-
+from sgv_demo.engines.local.cache import Cache
 from sgv_demo.types import Frame, Picture
 
 
@@ -37,27 +35,23 @@ class Prefix:
     """Its picture; None for text alone."""
     ids: list[int]
     """Token ids of the positions in `cache`, in order."""
-    cache: DynamicCache
+    cache: Cache
 
     @property
     def nbytes(self) -> int:
         """Memory that its keys, values and picture take."""
-        layers = [layer for layer in self.cache.layers if isinstance(layer, DynamicLayer) and layer.is_initialized]
-        tensors = [tensor for layer in layers for tensor in (layer.keys, layer.values) if tensor is not None]
-        held = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
-        return held + (self.shown.picture.nbytes if self.shown else 0)
+        return self.cache.nbytes + (self.shown.picture.nbytes if self.shown else 0)
 
     def crop(self, length: int) -> None:
         """Forgets everything after the first `length` positions."""
-        surplus = self.cache.get_seq_length() - length
-        if surplus > 0:
-            self.cache.crop(-surplus)
+        self.cache.crop(length)
         del self.ids[length:]
 
     def settle(self, ids: Sequence[int]) -> None:
-        """Names the positions in the cache by `ids`, and forgets those beyond."""
+        """Names the positions in the cache by `ids`, forgets those beyond, and gives back room that isn't used."""
         self.ids = list(ids)
-        self.crop(min(self.cache.get_seq_length(), len(self.ids)))
+        self.crop(min(self.cache.length, len(self.ids)))
+        self.cache.trim()
 
     def match(self, ids: Sequence[int]) -> int:
         """Crops to the longest common beginning with `ids`, less the last one, and returns its length.

@@ -7,16 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from transformers import LlavaNextForConditionalGeneration
-
 from sgv_demo.engines.sharegpt4video.config import Setup, write_preprocessing
+from sgv_demo.engines.sharegpt4video.network import Network
 from sgv_demo.errors import EngineError
 
 TOWER = "vision_tower"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 
 
-def save_checkpoint(network: LlavaNextForConditionalGeneration, setup: Setup, out: Path) -> None:
+def save_checkpoint(network: Network, setup: Setup, out: Path) -> None:
     """Saves weights as they are in memory, the tower's with them, and all that loading needs beside.
 
     Raises:

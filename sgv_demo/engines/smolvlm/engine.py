@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,10 @@ from sgv_demo.engines.local.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.local.streaming import TICK, Controls, hold_back, stream_ids, stream_text
+from sgv_demo.engines.local.streaming import TICK, Put, Work, hold_back, stream_ids, stream_text
 from sgv_demo.engines.pictures import thinned
 from sgv_demo.engines.smolvlm.checkpoint import faster_on_cpu, figures, load_network
+from sgv_demo.engines.smolvlm.generating import generate
 from sgv_demo.errors import EngineError
 from sgv_demo.types import (
     EngineInfo,
@@ -143,7 +144,7 @@ class SmolVLM(GeneralModel):
         inputs = self._see([image for _, image in shown])
         with memory_guard(network.device):
             work = self._work(network, ids, inputs, options, new)
-            made = yield from stream_text(stream_ids(work, beams=options.beams, prompt_ids=len(ids)), self._decode)
+            made = yield from stream_text(stream_ids(work), self._decode)
         notes = [f"{len(shown)} of {len(pictures)} pictures were shown."] if len(shown) < len(pictures) else []
         if not self._decode(made, True):
             notes.append("The model ended its answer without a word.")
@@ -164,27 +165,26 @@ class SmolVLM(GeneralModel):
         inputs: dict[str, torch.Tensor],
         options: GenerationOptions,
         new: int,
-    ) -> Callable[[Controls], torch.Tensor]:
+    ) -> Work:
         """What runs in the thread: see the pictures, read the prompt, decode."""
         sampling: dict[str, Any] = {"do_sample": False}
         if options.temperature > 0 and options.beams == 1:
             sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
         prompt = torch.tensor([ids], device=network.device)
-        model: Any = network  # its class mixes `generate` in for a protocol that type checkers don't see
 
-        def work(controls: Controls) -> torch.Tensor:
-            with torch.inference_mode():
-                return model.generate(
-                    input_ids=prompt,
-                    attention_mask=torch.ones_like(prompt),
-                    num_beams=options.beams,
-                    max_new_tokens=new,
-                    eos_token_id=self._stops,
-                    pad_token_id=self._stops[0],
-                    **inputs,
-                    **sampling,
-                    **controls.arguments,
-                )
+        def work(put: Put, stop: threading.Event) -> None:
+            generate(
+                network,
+                prompt,
+                put,
+                stop,
+                num_beams=options.beams,
+                max_new_tokens=new,
+                eos_token_id=self._stops,
+                pad_token_id=self._stops[0],
+                **inputs,
+                **sampling,
+            )
 
         return work
 
