@@ -20,15 +20,15 @@ MOST_LEVELS = 4
 
 
 def trace_mark(trace: Trace, picture: str | None = None) -> TraceMark:
-    """A trace without its pixels."""
+    """A trace without its pixels; what an engine was told by a server may be missing."""
     return TraceMark(
-        prompt=trace.prompt,
-        new_tokens=len(trace.token_ids),
-        prompt_tokens=trace.prompt_tokens,
-        seconds=trace.seconds,
-        finish=trace.finish,
+        prompt=trace.prompt or "",
+        new_tokens=len(trace.token_ids or ()),
+        prompt_tokens=trace.prompt_tokens or 0,
+        seconds=trace.seconds or 0.0,
+        finish="length" if trace.finish == "length" else "stop",
         tiles=trace.tiles,
-        note=trace.note,
+        note=trace.note or "",
         picture=picture,
     )
 

@@ -114,18 +114,23 @@ def _writable(value: Any) -> Any:
     """JSON data without what can't be written or read again."""
     match value:
         case str():
-            return _SURROGATE.sub("\ufffd", value)
+            return _joined(value) if _SURROGATE.search(value) else value
         case bool() | None:
             return value
         case int():
             return max(-_LARGEST_INTEGER, min(_LARGEST_INTEGER, value))
         case float():
-            return 0.0 if isnan(value) else max(-sys.float_info.max, min(sys.float_info.max, value))
+            return 0.0 if isnan(value) else max(-sys.float_info.max, min(sys.float_info.max, value)) + 0.0  # no -0.0
         case Mapping():
             return {_writable(name): _writable(item) for name, item in value.items()}
         case list() | tuple():
             return [_writable(item) for item in value]
     return value
+
+
+def _joined(text: str) -> str:
+    """Two halves of a character as one, a lone half as U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _settings(analysis: Analysis) -> Record:
