@@ -304,6 +304,7 @@ def test_an_address_inside_is_refused_to_visitors(host: str) -> None:
         ("2002:5db8:d822::1", True),
         ("::ffff:10.0.0.1", False),
         ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
         ("64:ff9b::10.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b:1::192.168.0.1", False),

@@ -61,7 +61,7 @@ def of(kind: Any, base: Base) -> st.SearchStrategy[Any]:
         return st.none()
     if kind is Path:
         return base[str].map(lambda text: Path(text.replace("/", "").replace("\0", "") or "a"))
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         made = {f.name: of(hints[f.name], base) for f in fields(kind) if hints[f.name] not in PIXELS}
         return st.builds(kind, **made)

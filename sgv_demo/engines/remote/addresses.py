@@ -84,7 +84,7 @@ def is_public(text: str) -> bool:
 
 
 def _inner(number: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """IPv4 addresses inside one of IPv6: mapped, compatible, NAT64 (RFC 6052, 8215), 6to4, Teredo, ISATAP."""
+    """IPv4 addresses in one of IPv6: mapped, compatible, translated, NAT64 (RFC 6052, 8215), 6to4, Teredo, ISATAP."""
     low = ipaddress.IPv4Address(int(number) & 0xFFFF_FFFF)
     found = [address for address in (number.ipv4_mapped, number.sixtofour, *(number.teredo or ())) if address]
     if any(number in network for network in _LOW) or (int(number) >> 32) & 0xFCFF_FFFF == 0x5EFE:
@@ -92,5 +92,5 @@ def _inner(number: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
     return found
 
 
-_LOW = [ipaddress.IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
+_LOW = [ipaddress.IPv6Network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")]
 """Networks whose addresses hold one of IPv4 in their last 32 bits."""
