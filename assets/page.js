@@ -85,11 +85,34 @@ window.sgv = (() => {
         const live = c.dataset.key === patch.live;
         if (c.classList.contains("live") !== live) { c.classList.toggle("live", live); c.setAttribute("aria-busy", live); }
       }));
+      bring(views("cards")[0]?.querySelector(".card"));
       follow(views("cards")[0]);
     }
     if (patch.lists?.chat) views("chat").forEach((view) => view.lastElementChild?.scrollIntoView({ block: "nearest" }));
     find();
     mark();
+  }
+
+  // The page shows when its parts have come; should one never come, it shows all the same.
+  function ready() {
+    const root = document.documentElement;
+    root.classList.add("sgv-loading");
+    const look = () => document.querySelector(".top") && document.querySelector("#player :is(input[type=file], video), #replay :is(video, p)") && show();
+    const come = new MutationObserver(look);
+    const show = () => { come.disconnect(); root.classList.remove("sgv-loading"); };
+    come.observe(root, { childList: true, subtree: true });
+    setTimeout(show, 4000);
+  }
+
+  // On a narrow screen the first caption of a run comes into view, unless the visitor went elsewhere since Run.
+  let wait = false;
+  for (const type of ["wheel", "touchmove", "keydown"]) document.addEventListener(type, () => { wait = false; }, { passive: true });
+  document.addEventListener("click", (event) => { if (event.target.closest("#run")) wait = matchMedia("(max-width: 820px)").matches; });
+
+  function bring(card) {
+    if (!wait || !card?.offsetParent) return;
+    wait = false;
+    card.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   }
 
   // A visitor who reads at the end of the list goes along with it; one who scrolled up stays.
@@ -249,7 +272,7 @@ window.sgv = (() => {
       area.remove();
     }
     const words = [...button.childNodes]; // not their text: it may be a translation
-    button.textContent = "✓ Copied";
+    button.replaceChildren(sgv.room.icon("done"), button.ariaLabel ? "" : " Copied");
     setTimeout(() => button.replaceChildren(...words), 1200);
   }
 
@@ -265,10 +288,37 @@ window.sgv = (() => {
   }
 
   function keepAll(button) {
-    const box = document.querySelector("#keep-all input");
-    if (box && !box.checked) box.click();
+    const keep = () => { const box = document.querySelector("#keep-all input"); if (box && !box.checked) box.click(); return box; };
+    if (!keep()) { document.querySelector("#options button")?.click(); setTimeout(keep, 200); } // folded, its fields aren't there
     button.parentElement.textContent = "Every sample will be kept. Press Run.";
     document.querySelector("#run")?.focus();
+  }
+
+  // Gradio's player takes what the browser calls a video; the reader takes more (.ts, .mxf, .gif, no ending at all) and
+  // says itself what it can't read. So every file passes as a video, chosen or dropped.
+  const asVideo = (file) => (file.type.startsWith("video/") ? file : new File([file], file.name, { type: "video/mp4" }));
+  function give(input, files) {
+    const all = new DataTransfer();
+    [...files].map(asVideo).forEach((file) => all.items.add(file));
+    input.files = all.files;
+  }
+  const chooser = (target) => (target.matches?.("#player input[type=file]") ? target : null);
+  document.addEventListener("click", (event) => chooser(event.target)?.removeAttribute("accept"), true);
+  document.addEventListener("change", (event) => { const input = chooser(event.target); if (input) give(input, input.files); }, true);
+  document.addEventListener("drop", (event) => {
+    const input = event.target.closest?.("#player")?.querySelector("input[type=file]");
+    if (!input || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    give(input, event.dataTransfer.files);
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }, true);
+
+  // Chooses the engine in its panel, where one sees how far its download is, and presses Load.
+  function fetchModel(name) {
+    panel("engine-panel", true);
+    [...document.querySelectorAll("#engine-panel input[type=radio]")].filter((box) => box.value === name).forEach((box) => box.click());
+    setTimeout(() => document.querySelector("#load")?.click(), 400);
   }
 
   function theme(dark) {
@@ -291,8 +341,8 @@ window.sgv = (() => {
   new MutationObserver(rooms).observe(document, { subtree: true, attributeFilter: ["aria-selected"] });
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open],[data-language],[data-keep]");
-    if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel]")) panel("", false);
+    const target = event.target.closest("[data-seek],[data-copy],[data-panel],[data-theme],[data-cc],[data-open],[data-language],[data-keep],[data-fetch]");
+    if (!event.target.closest("#engine-panel, #about-panel") && !event.target.closest("[data-panel], [data-fetch]")) panel("", false);
     if (!target) return;
     const data = target.dataset;
     if ("seek" in data) seek(Number(data.seek));
@@ -302,6 +352,7 @@ window.sgv = (() => {
     else if ("cc" in data) subtitles(target);
     else if ("theme" in data) theme(!document.body.classList.contains("dark"));
     else if ("keep" in data) keepAll(target);
+    else if ("fetch" in data) fetchModel(data.fetch);
     else if ("language" in data) document.querySelector("footer .settings")?.click();
   });
   document.addEventListener("input", (event) => { if (event.target.closest("#find")) find(); });
@@ -330,6 +381,7 @@ window.sgv = (() => {
       setTimeout(set, 400);
     }
   }
+  ready();
   // Gradio may add this script before or after the document is complete.
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", remembered); else remembered();
 

@@ -2,7 +2,8 @@
 // Reviews and the history are kept in this browser alone. Texts are put in as text, never as HTML.
 "use strict";
 sgv.room = (() => {
-  const RATINGS = [["accurate", "Accurate"], ["missing something", "Missing something"], ["made up", "Made up"], ["wrong order", "Wrong order"]];
+  const RATINGS = [["accurate", "Accurate"], ["missing something", "Missing"], ["made up", "Made up"], ["wrong order", "Order"]];
+  const MEANT = ["True to the frames", "Something that matters is missing", "Something isn't there", "The order of events is wrong"];
   const KEYS = [["j / k", "next, previous caption"], ["space", "play this caption's span"], ["1 2 3 4", "accurate, missing something, made up, wrong order"],
     ["e", "edit the text"], ["n", "write a note"], ["f", "flag"], ["o", "enlarge the frames"], ["/", "find in captions"], ["?", "these keys"]];
   const state = { run: null, coming: null, key: null, mine: true, verdicts: new Map(), asked: {}, current: null, until: null };
@@ -15,6 +16,7 @@ sgv.room = (() => {
     made.append(...children);
     return made;
   };
+  const icon = (name) => Object.assign(el("i", { className: `icon ${name}` }), { ariaHidden: "true" });
   const saved = (name, fallback) => {
     try { return JSON.parse(localStorage.getItem(name)) ?? fallback; } catch { return fallback; }
   };
@@ -57,12 +59,13 @@ sgv.room = (() => {
     card.tabIndex = -1;
     const said = verdict(indexOf(card));
     let box = words.querySelector(":scope > .judge");
-    if (!box) words.append(box = el("div", { className: "judge" }));
+    if (!box) words.querySelector(":scope > .deeds").before(box = el("div", { className: "judge" }));
     if (box.querySelector("textarea")) return;
     box.replaceChildren(...(state.asked[indexOf(card)] ?? []).map((line) => el("p", { className: "asked", textContent: line })));
     if (said.note) box.append(el("p", { className: "my-note", textContent: said.note, dir: "auto" }));
     edited(words, said.text);
-    state.mine ? box.append(buttons(said)) : readOnly(box, said);
+    words.querySelector(".deeds > .verdicts")?.remove();
+    state.mine ? words.querySelector(".deeds")?.append(buttons(said)) : readOnly(box, said);
   }
 
   function edited(words, text) {
@@ -80,20 +83,21 @@ sgv.room = (() => {
   function buttons(said) {
     const group = el("div", { className: "verdicts", role: "group" });
     group.setAttribute("aria-label", "Your judgement");
-    const button = (name, text, pressed, title) => {
-      const made = el("button", { className: "verdict", textContent: text, title });
+    const button = (name, text, pressed, title, drawn) => {
+      const made = el("button", { className: "verdict", title }, drawn ? icon(drawn) : text);
+      if (drawn) made.setAttribute("aria-label", text);
       made.dataset.verdict = name;
       if (pressed !== null) made.setAttribute("aria-pressed", String(pressed));
       return made;
     };
-    group.append(el("div", {}, ...RATINGS.map(([name, label], i) => button(name, label, said.rating === name, `Key ${i + 1}`))),
-      el("div", {}, button("edit", "✎ Edit", null, "Key e"), button("note", "Note", null, "Key n"),
-        button("flag", said.flagged ? "⚑ Flagged" : "⚐ Flag", said.flagged, "Key f")));
+    group.append(el("div", { className: "ratings-of" }, ...RATINGS.map(([name, label], i) => button(name, label, said.rating === name, `${MEANT[i]} (key ${i + 1})`))),
+      el("div", {}, button("edit", "Edit", null, "Edit the text (key e)", "edit"), button("note", "Note", null, "Write a note (key n)", "note"),
+        button("flag", said.flagged ? "Flagged" : "Flag", said.flagged, "Flag (key f)", "flag")));
     return group;
   }
 
   function readOnly(box, said) {
-    const tags = [said.rating, said.flagged ? "⚑ flagged" : null].filter(Boolean);
+    const tags = [said.rating, said.flagged ? "flagged" : null].filter(Boolean);
     if (tags.length) box.append(el("p", { className: "tags" }, ...tags.map((t) => el("span", { textContent: t }))));
   }
 
@@ -194,7 +198,7 @@ sgv.room = (() => {
     }
     if (!button) return;
     if ("verdict" in button.dataset) return card && judge(card, button.dataset.verdict);
-    ({ keys, history, share })[button.dataset.room]?.();
+    ({ keys, history, share, present })[button.dataset.room]?.();
   });
 
   // The timeline by keys: arrows go a second, with shift ten; Home and End.
@@ -257,6 +261,8 @@ sgv.room = (() => {
     const box = dialog("room-history", "History", el("p", { className: "hint", textContent: said }), el("ul", {}, ...rows));
   }
 
+  const present = () => act({ name: "present" });
+
   function share() {
     const film = el("input", { type: "checkbox", checked: false });
     const make = el("button", { className: "verdict strong", textContent: "Make a link" });
@@ -280,7 +286,7 @@ sgv.room = (() => {
     copy.onclick = () => {
       field.select();
       (navigator.clipboard?.writeText(field.value) ?? Promise.reject()).catch(() => document.execCommand("copy"));
-      copy.textContent = "✓ Copied";
+      copy.replaceChildren(icon("done"), " Copied");
     };
     box.replaceChildren(field, copy);
     document.querySelector("#room-share .strong").disabled = false;
@@ -301,6 +307,7 @@ sgv.room = (() => {
     const pending = state.key === null && state.run === run && mine ? [...state.verdicts.values()] : [];
     Object.assign(state, { run, key, mine, asked: asked ?? {}, verdicts: byIndex(review ?? saved(`sgv-review:${key}`, [])) });
     pending.forEach((v) => state.verdicts.set(v.index, v));
+    document.body.classList.toggle("sgv-guest", mine === false);
     redraw();
     if (mine && state.verdicts.size) keep();
   }
@@ -324,7 +331,10 @@ sgv.room = (() => {
     if (message.shown) shown(message.shown);
     else if (message.asked && message.key === state.key) { state.asked = message.asked; redraw(); }
     if (message.history) remember(message.history);
+    if (message.running) save("sgv-running", message.running);
+    if (message.shown || message.forget) save("sgv-running", null);
     if (message.link) linked(message.link);
+    if (message.present !== undefined) setTimeout(() => sgv.show.present(message.present), 0);
     if (message.say) say(message.say);
     if (message.removed || message.gone) forget(message.removed ?? message.gone);
   }
@@ -340,7 +350,10 @@ sgv.room = (() => {
     act = send;
     watch("value", () => hear(props.value));
     const token = new URLSearchParams(location.search).get("r");
+    if (token) document.body.classList.add("sgv-presenting"); // a guest sees no workbench on the way
+    const ticket = token ? null : saved("sgv-running", null);
     setTimeout(() => act({ name: "hello", me: whoAmI(), token }), 0);
+    if (ticket) setTimeout(() => act({ name: "resume", ticket: String(ticket) }), 0);
   }
 
   // A moment in the address (?t=12) is gone to when there is something to play.
@@ -384,5 +397,5 @@ sgv.room = (() => {
     }).observe(element, { childList: true, subtree: true, attributeFilter: ["open"] });
   }
 
-  return { listen, bar, records, dialog, el };
+  return { listen, bar, records, dialog, el, icon };
 })();

@@ -61,15 +61,15 @@ _KNOWN = {*_VERBS, "static"}
 _CALM = ("static", "unknown")
 
 _ICONS = {
-    "pan left": "←",
-    "pan right": "→",
-    "tilt up": "↑",
-    "tilt down": "↓",
-    "zoom in": "⊕",
-    "zoom out": "⊖",
-    "roll": "↻",
-    "shake": "≈",
-    "static": "▪",
+    "pan left": "left",
+    "pan right": "right",
+    "tilt up": "up",
+    "tilt down": "down",
+    "zoom in": "zoom-in",
+    "zoom out": "zoom-out",
+    "roll": "roll",
+    "shake": "shake",
+    "static": "still",
 }
 
 Path = NDArray[np.float64]
@@ -208,7 +208,7 @@ def _join(a: CameraMove, b: CameraMove) -> CameraMove:
 def _phrases(evidence: Evidence) -> Iterator[Phrase]:
     for word in evidence.camera:
         if word != "cut":
-            yield Phrase(_ICONS.get(word, "?"), f"camera {word}" if word in _CALM else word)
+            yield Phrase(_ICONS.get(word, "unknown"), f"camera {word}" if word in _CALM else word)
 
 
 def _speed(move: CameraMove) -> str:

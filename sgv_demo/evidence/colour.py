@@ -36,7 +36,7 @@ def _measure(gap: Gap) -> Mapping[str, Any]:
 
 def _phrases(evidence: Evidence) -> Iterator[Phrase]:
     if evidence.colour:
-        yield Phrase("◐", f"{evidence.colour.before} → {evidence.colour.after}")
+        yield Phrase("colour", f"{evidence.colour.before} → {evidence.colour.after}")
 
 
 def _sentences(evidence: Evidence, after: Look | None) -> Iterator[Wordings]:

@@ -67,7 +67,7 @@ def _run(steps: Sequence[Step], marks: Sequence[bool], start: int) -> int:
 
 def _phrases(evidence: Evidence) -> Iterator[Phrase]:
     for cut in evidence.cuts:
-        yield Phrase("✂", f"cut at {clock(cut)}")
+        yield Phrase("cut", f"cut at {clock(cut)}")
 
 
 def _sentences(evidence: Evidence, after: Look | None) -> Iterator[Wordings]:

@@ -40,7 +40,7 @@ class Phrase(NamedTuple):
     """A few words for a chip or a report."""
 
     icon: str
-    """One character that stands before it on the page."""
+    """Name of the drawing that stands before it on the page (assets/icons.json)."""
     text: str
 
 

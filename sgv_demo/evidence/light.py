@@ -27,7 +27,7 @@ def _phrases(evidence: Evidence) -> Iterator[Phrase]:
     if abs(evidence.light) >= _SHOWN:
         brighter = evidence.light > 0
         figure = f"{abs(evidence.light) * 100:.0f} %"
-        yield Phrase("☀" if brighter else "☾", f"{figure} {'brighter' if brighter else 'darker'}")
+        yield Phrase("sun" if brighter else "moon", f"{figure} {'brighter' if brighter else 'darker'}")
 
 
 def _much(change: float) -> str:

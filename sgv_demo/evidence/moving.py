@@ -215,7 +215,7 @@ def _phrases(evidence: Evidence) -> Iterator[Phrase]:
     """ "motion centre → left, 4 %": where, which way (nothing for what moves in place), how much of the picture."""
     for thing in evidence.moving:
         way = "" if thing.direction == "in place" else f" → {thing.direction}"
-        yield Phrase("◌", f"motion {thing.place}{way}, {percent(thing.area)}")
+        yield Phrase("motion", f"motion {thing.place}{way}, {percent(thing.area)}")
 
 
 def _size(area: float) -> str:

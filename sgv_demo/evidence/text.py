@@ -45,9 +45,9 @@ def _squeezed(text: str) -> str:
 
 def _phrases(evidence: Evidence) -> Iterator[Phrase]:
     for line in evidence.text_appeared:
-        yield Phrase("T", f"text in: “{line}”")
+        yield Phrase("letter", f"text in: “{line}”")
     for line in evidence.text_gone:
-        yield Phrase("T", f"text out: “{line}”")
+        yield Phrase("letter", f"text out: “{line}”")
 
 
 def _sentences(evidence: Evidence, after: Look | None) -> Iterator[Wordings]:

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
-from html import escape
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote
 
+from markupsafe import Markup
 from PIL import Image
 
 from sgv_demo.events import Analysis
-from sgv_demo.formats.exports import clock, evidence_phrases
+from sgv_demo.evidence import KINDS
+from sgv_demo.formats.exports import evidence_phrases
+from sgv_demo.formats.markup import ASSETS, macros
 from sgv_demo.formats.thumbnails import Pictures
 from sgv_demo.results.compare import differences
 from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
-from sgv_demo.results.review import NONE, RATINGS, Review, Verdict, questions_about, tally
+from sgv_demo.results.review import NONE, RATINGS, Review, questions_about, tally
+from sgv_demo.times import clock
 from sgv_demo.types import Caption, KeyframeMark
 
-_STYLE = Path(__file__).resolve().parents[2] / "assets" / "report.css"
 _STRIP = 12
 """Most pictures shown for a caption of the whole range."""
 
@@ -29,25 +33,22 @@ _STRIP = 12
 def to_html(analysis: Analysis, review: Review = NONE, pictures: Pictures | None = None) -> str:
     """The report. `pictures`: JPEG files of keyframes by index; those that are missing leave no gap."""
     name = analysis.video.path.name if analysis.video else "Video"
-    body = "".join(
-        (
-            f"<header><h1>{_esc(name)}</h1><p class='by'>{_facts(analysis)}</p></header>",
-            _summary(analysis),
-            _ratings(analysis, review),
-            _captions(analysis, review, pictures or {}),
-            _listed("Notes", analysis.notes),
-            _made(analysis),
-            _prompts(analysis),
-        )
+    figures = _Figures(pictures or {})
+    body = macros("report").body(
+        name,
+        _facts(analysis),
+        figures.again(_cover(analysis, figures)),
+        analysis.summary,
+        _chapters(review.edited(analysis)),
+        _timeline(analysis),
+        _ratings(analysis, review),
+        _captions(analysis, review, figures),
+        analysis.notes,
+        _made(analysis),
+        {"legend": LEGEND, "found": [(prompt.steps, prompt.text) for prompt in prompts(analysis)]},
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_esc(name)}: captions</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n"
-        f"<body><main>{body}</main></body></html>\n"
-    )
+    style = Markup((ASSETS / "report.css").read_text(encoding="utf-8"))  # our own file
+    return str(macros("report").page(name, style, body)).lstrip()
 
 
 def _facts(analysis: Analysis) -> str:
@@ -60,36 +61,94 @@ def _facts(analysis: Analysis) -> str:
         parts += [video.codec] if video.codec else []
     parts.append(f"{len(analysis.keyframes)} keyframes")
     parts.append(f"captions by {analysis.engine.label}")
-    return _esc(" · ".join(parts))
+    return " · ".join(parts)
 
 
-def _summary(analysis: Analysis) -> str:
-    if not analysis.summary:
-        return ""
-    return f'<section><h2>Summary</h2><p class="text summary" dir="auto">{_esc(analysis.summary)}</p></section>'
-
-
-def _ratings(analysis: Analysis, review: Review) -> str:
+def _ratings(analysis: Analysis, review: Review) -> Markup:
     if not review.verdicts:
-        return ""
+        return Markup()
     (row,) = tally([(analysis, review)])
-    cells = "".join(
-        f'<tr><th scope="row">{rating}</th><td><span class="bar" style="width:{8 * count / max(1, row.rated):.2f}rem">'
-        f"</span>{count}</td></tr>"
-        for rating, count in ((rating, row.counts[rating]) for rating in RATINGS)
+    bars = [(rating, row.counts[rating], row.counts[rating] / max(1, row.rated)) for rating in RATINGS]
+    words = f"{row.rated} of {row.captions} captions rated, {row.edited} edited, {row.flagged} flagged."
+    return macros("report").ratings(bars, words)
+
+
+def _captions(analysis: Analysis, review: Review, figures: _Figures) -> dict[str, Any]:
+    missing = len(analysis.keyframes) - figures.count if figures.count else 0
+    note = f"{missing} of {len(analysis.keyframes)} keyframes come without a picture." if missing > 0 else ""
+    cards = [_card(analysis, caption, review, figures) for caption in analysis.captions]
+    return {"cards": cards, "missing": note, "video": _beside(analysis)}
+
+
+def _beside(analysis: Analysis) -> str:
+    """Address of the video for a report that lies beside it."""
+    return quote(analysis.video.path.name) if analysis.video else ""
+
+
+def _cover(analysis: Analysis, figures: _Figures) -> KeyframeMark | None:
+    """The keyframe with most to see: the one of the highest contrast, else the first."""
+    shown = [mark for caption in analysis.captions for mark in _shown(analysis, caption) if figures.has(mark)]
+    return max(shown, key=lambda mark: mark.look.contrast if mark.look else 0.0, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chapter:
+    index: int
+    """Of its first caption."""
+    start: float
+    end: float
+    """Seconds."""
+    words: str
+    """How its first caption begins."""
+
+
+def _chapters(analysis: Analysis) -> list[_Chapter]:
+    """One for each shot in which a caption begins; none where there is but one shot."""
+    cuts = sorted({cut for evidence in analysis.evidence for cut in evidence.cuts})
+    captions = [caption for caption in analysis.captions if caption.text.strip()]
+    if not cuts or not captions:
+        return []
+    edges = [captions[0].start, *cuts, max(captions[-1].end, cuts[-1])]
+    found: list[_Chapter] = []
+    for start, end in pairwise(edges):
+        inside = [c for c in captions if c.start < end and max(c.end, c.start + 0.001) > start]
+        if inside:
+            # A caption across the cut tells of both shots: the one that begins after it is this shot's own.
+            own = next((c for c in inside if c.start >= start), inside[-1])
+            found.append(_Chapter(own.index, start, end, shortened(own.text)))
+    return found
+
+
+def shortened(text: str, most: int = 120) -> str:
+    """At most so many characters, cut at a word's end."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[:most].rsplit(" ", 1)[0].rstrip(" ,;:.–") + "…"
+
+
+def _timeline(analysis: Analysis) -> Markup:
+    """Similarity, keyframes, shots and camera over time."""
+    if analysis.video is None or not analysis.samples:
+        return Markup()
+    first, whole = analysis.video.start, max(analysis.video.duration, 0.001)
+    across = lambda t: 1000 * min(1.0, max(0.0, (t - first) / whole))  # noqa: E731
+    known = [sample for sample in analysis.samples if sample.similarity is not None]
+    threshold = analysis.options.sampling.threshold_in_force
+    floor = min([threshold - 0.1, *(s.similarity for s in known if s.similarity is not None)])
+    high = lambda s: 4 + 92 * (1 - (s - floor) / max(1 - floor, 0.001))  # noqa: E731
+    rows = [
+        {"name": kind.lane.name, "spans": spans}
+        for kind in KINDS
+        if kind.lane
+        if (spans := [(across(s.start), across(s.end) - across(s.start), s.word) for s in kind.lane.spans(analysis)])
+    ]
+    return macros("report").timeline(
+        f"Similarity of {len(analysis.samples)} samples over time, {len(analysis.keyframes)} keyframes",
+        " ".join(f"{across(s.time):.1f},{high(s.similarity):.1f}" for s in known if s.similarity is not None),
+        high(threshold),
+        [across(mark.time) for mark in analysis.keyframes],
+        rows,
+        [(250 * i, clock(first + whole * i / 4)) for i in range(5)],
     )
-    rest = f"{row.rated} of {row.captions} captions rated, {row.edited} edited, {row.flagged} flagged"
-    return f"<section><h2>Ratings</h2><p>{rest}.</p><table>{cells}</table></section>"
-
-
-def _captions(analysis: Analysis, review: Review, pictures: Pictures) -> str:
-    figures = _Figures(pictures)
-    cards = "".join(_card(analysis, caption, review, figures) for caption in analysis.captions)
-    if not cards:
-        return ""
-    missing = len(analysis.keyframes) - len(pictures)
-    note = f"<p>{missing} of {len(analysis.keyframes)} keyframes come without a picture.</p>" if missing > 0 else ""
-    return f"<section><h2>Captions</h2>{note if pictures else ''}{cards}</section>"
 
 
 class _Figures:
@@ -97,25 +156,34 @@ class _Figures:
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures
-        self._placed: dict[int, str] = {}
+        self._placed: set[int] = set()
 
-    def of(self, mark: KeyframeMark) -> str:
-        """The figure; empty without a picture."""
-        if mark.index not in self._pictures:
-            return ""
-        view = self._placed.get(mark.index)
-        shown = f'<use href="#k{mark.index}"/>'
-        if view is None:
-            data = self._pictures[mark.index]
-            with Image.open(io.BytesIO(data)) as image:
-                view = self._placed[mark.index] = f"0 0 {image.width} {image.height}"
-            inside = base64.b64encode(data).decode("ascii")
-            shown = f'<image id="k{mark.index}" width="100%" height="100%" href="data:image/jpeg;base64,{inside}"/>'
-        said = f"Keyframe {mark.index + 1} at {clock(mark.time)}"
-        return (
-            f'<figure><svg role="img" aria-label="{said}" viewBox="{view}">{shown}</svg>'
-            f"<figcaption><small>{clock(mark.time)}</small></figcaption></figure>"
-        )
+    @property
+    def count(self) -> int:
+        """How many keyframes have a picture."""
+        return len(self._pictures)
+
+    def has(self, mark: KeyframeMark) -> bool:
+        """Whether a keyframe has a picture."""
+        return mark.index in self._pictures
+
+    def again(self, mark: KeyframeMark | None) -> Markup:
+        """A figure that shows what stands elsewhere in the file; empty without a picture."""
+        return macros("report").figure(mark, self._view(mark), "") if mark and self.has(mark) else Markup()
+
+    def of(self, mark: KeyframeMark) -> Markup:
+        """The figure, with its picture the first time; empty without one."""
+        if not self.has(mark):
+            return Markup()
+        if mark.index in self._placed:
+            return self.again(mark)
+        self._placed.add(mark.index)
+        inside = base64.b64encode(self._pictures[mark.index]).decode("ascii")
+        return macros("report").figure(mark, self._view(mark), inside)
+
+    def _view(self, mark: KeyframeMark) -> str:
+        with Image.open(io.BytesIO(self._pictures[mark.index])) as image:
+            return f"0 0 {image.width} {image.height}"
 
 
 def _shown(analysis: Analysis, caption: Caption) -> list[KeyframeMark]:
@@ -127,67 +195,24 @@ def _shown(analysis: Analysis, caption: Caption) -> list[KeyframeMark]:
     return [k for k in analysis.keyframes if any(abs(k.time - time) < 0.001 for time in times)]
 
 
-def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figures) -> str:
+def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figures) -> dict[str, Any]:
+    """What the template's `one` takes."""
     verdict = review.of(caption.index)
-    fast = analysis.options.mode == "fast"
-    row = "".join(figures.of(mark) for mark in _shown(analysis, caption))
-    span = clock(caption.start) if caption.end <= caption.start else f"{clock(caption.start)} → {clock(caption.end)}"
-    tags = f'<span class="tag">{verdict.rating}</span>' if verdict.rating else ""
-    tags += '<span class="tag">⚑ flagged</span>' if verdict.flagged else ""
-    frame = f'<div class="{"strip" if fast else "pair"}">{row}</div>' if row else ""
-    wide = ' class="wide"' if fast or not row else ""
-    remarks = _remarks(questions_about(analysis, caption, review), verdict)
-    how = step_line(caption.trace)
-    written = f'<p class="how">{_esc(how)}</p>' if how else ""
-    return (
-        f'<article{wide}>{frame}<div><p class="span">{span}{tags}</p>{_text(caption, verdict)}'
-        f"{_evidence(caption)}{remarks}{written}</div></article>"
-    )
+    return {
+        "caption": caption,
+        "verdict": verdict,
+        "figures": list(filter(None, map(figures.of, _shown(analysis, caption)))),
+        "fast": analysis.options.mode == "fast",
+        "edit": None if verdict.text is None else differences(caption.text, verdict.text),
+        "chips": evidence_phrases(caption.evidence) if caption.evidence else (),
+        "questions": questions_about(analysis, caption, review),
+        "how": step_line(caption.trace),
+        "video": _beside(analysis),
+    }
 
 
-def _text(caption: Caption, verdict: Verdict) -> str:
-    if verdict.text is None:
-        return f'<p class="text" dir="auto">{_esc(caption.text)}</p>'
-    before, after = differences(caption.text, verdict.text)
-    new = "".join(f"<ins>{_esc(t)}</ins>" if kind == "only" else _esc(t) for kind, t in after)
-    old = "".join(f"<del>{_esc(t)}</del>" if kind == "only" else _esc(t) for kind, t in before)
-    return (
-        f'<p class="text" dir="auto">{new}</p><details><summary>Edited; before the edit</summary>'
-        f'<p class="text" dir="auto">{old}</p></details>'
-    )
-
-
-def _evidence(caption: Caption) -> str:
-    if caption.evidence is None:
-        return ""
-    chips = "".join(f"<li>{_esc(phrase)}</li>" for phrase in evidence_phrases(caption.evidence))
-    return f'<ul class="chips" aria-label="Measured">{chips}</ul>' if chips else ""
-
-
-def _remarks(questions: Iterable[str], verdict: Verdict) -> str:
-    asked = "".join(f'<p class="ask">{_esc(question)}</p>' for question in questions)
-    return asked + (f'<p class="note">{_esc(verdict.note)}</p>' if verdict.note else "")
-
-
-def _listed(title: str, items: Iterable[str]) -> str:
-    rows = "".join(f"<li>{_esc(item)}</li>" for item in items)
-    return f"<section><h2>{title}</h2><ul>{rows}</ul></section>" if rows else ""
-
-
-def _made(analysis: Analysis) -> str:
+def _made(analysis: Analysis) -> list[tuple[str, str]]:
     rows = told(analysis)
     if summary := step_line(analysis.summary_trace):
         rows.append(("Summary", summary))
-    items = "".join(f"<dt>{_esc(name)}</dt><dd>{_esc(value)}</dd>" for name, value in rows)
-    return f"<section><h2>How it was made</h2><dl>{items}</dl></section>"
-
-
-def _prompts(analysis: Analysis) -> str:
-    found = prompts(analysis)
-    items = "".join(f'<h3>Prompt of {_esc(steps)}</h3><pre dir="auto">{_esc(text)}</pre>' for steps, text in found)
-    return f"<section><h2>Prompts</h2><p>{_esc(LEGEND)}</p>{items}</section>" if found else ""
-
-
-def _esc(text: str) -> str:
-    """Untrusted text for HTML content: escaped, without characters that HTML forbids."""
-    return escape("".join(c if c in "\n\t" or c.isprintable() else "�" for c in text))
+    return rows

@@ -9,9 +9,15 @@ from difflib import SequenceMatcher
 from typing import Literal, TypeAlias
 
 from sgv_demo.events import Analysis
+from sgv_demo.evidence import KINDS
 from sgv_demo.types import Caption
 
 _WORDS = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])\s*|\s+")
+_SENTENCES = re.compile(r".+?(?:[.!?…]+\s+(?=[^a-z])|[。！？]+|\Z)", re.DOTALL)
+_ALIKE = 0.5
+"""Share of words in common from which word differences tell more than they hide."""
+_SHARED = 0.5
+"""Share of a sentence's words that another text must have to speak of the same."""
 _MOST_WORDS = 1500
 """Of texts longer than this only whole-text equality is told: difflib's time grows with the square of the length."""
 
@@ -82,6 +88,38 @@ def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
         if b2 > b1:
             two.append((shared, "".join(b[b1:b2])))
     return one, two
+
+
+def contrasts(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
+    """Pieces as in `differences`: word by word where the texts are alike, else sentence by sentence.
+
+    Texts of another form (one caption of a whole video beside one of a pair) share hardly a word in order, and every
+    word would be marked. There a sentence is "only" when nothing in the other text speaks of the same: neither of one
+    of its topics (camera, light, …), nor, where it has none, in its words.
+    """
+    if likeness(left, right) >= _ALIKE:
+        return differences(left, right)
+    return _unshared(left, right), _unshared(right, left)
+
+
+def _unshared(text: str, other: str) -> list[Piece]:
+    topics, words = _topics(other), _content(other)
+    pieces: list[Piece] = []
+    for sentence in filter(None, _SENTENCES.findall(text)):
+        mine = _content(sentence)
+        shared = _topics(sentence) & topics or (not _topics(sentence) and len(mine & words) >= _SHARED * len(mine))
+        pieces.append(("same" if shared else "only", sentence))
+    return pieces
+
+
+def _topics(text: str) -> set[str]:
+    lower = text.lower()
+    return {kind.name for kind in KINDS if kind.topic and re.search(rf"\b(?:{kind.topic.asked})", lower)}
+
+
+def _content(text: str) -> set[str]:
+    """The words that carry a sentence: those of four letters and more, and all of scripts without spaces."""
+    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 3 or not word.isascii()}
 
 
 def parted(pieces: Sequence[Piece], parts: Sequence[str], between: str) -> list[list[Piece]]:

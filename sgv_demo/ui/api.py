@@ -27,11 +27,11 @@ from sgv_demo.keyframes.watch import expected_samples
 from sgv_demo.results.record import to_record
 from sgv_demo.types import AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
 from sgv_demo.ui.ask.handlers import AskControls, answering
+from sgv_demo.ui.boundary import UNFORESEEN
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.handlers import recaption_events
 from sgv_demo.ui.video.controls import THRESHOLDS
-from sgv_demo.ui.video.handlers import UNFORESEEN
 from sgv_demo.video.reader import open_video
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,14 @@ import gradio as gr
 
 from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
 from sgv_demo.ui.ask.layout import TEMPERATURE
+from sgv_demo.ui.boundary import boundary
+from sgv_demo.ui.dataset.handlers import DatasetHandlers
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.engines.handlers import EngineHandlers
 from sgv_demo.ui.engines.ownserver import OwnServer
-from sgv_demo.ui.inspect.handlers import Room
+from sgv_demo.ui.feed import message
+from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
+from sgv_demo.ui.show.handlers import ShowHandlers
 from sgv_demo.ui.summary.handlers import WritingHandlers
 from sgv_demo.ui.video.controls import THRESHOLDS, Controls
 from sgv_demo.ui.video.handlers import Updates, VideoHandlers
@@ -29,48 +33,114 @@ _ASKING = ("answerer", "start", "end", "frames", "temperature", "top_p", "answer
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-class Wiring:
-    """Binds handlers to the components of one page."""
+class Binder:
+    """Binds handlers to the components of one page.
 
-    def __init__(self, desk: Desk, parts: dict[str, Any], room: Any) -> None:
-        """`room`: the state of the inspection room, which knows who the visitor is."""
-        self.desk, self.parts, self.room = desk, parts, room
+    A handler takes values and returns updates by component name, or yields them. Whatever it raises ends here: the
+    visitor reads one sentence over the page, the log has one line (see `boundary`).
+    """
+
+    def __init__(self, parts: dict[str, Any]) -> None:
+        """`parts`: all components of the page by name."""
+        self.parts = parts
         self.outputs = list(parts.values())
+
+    def now(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any], **how: Any) -> Any:
+        """Answers at once, beside the queue."""
+
+        def call(*values: Any) -> dict[Any, Any]:
+            return self._answer(handler, values)
+
+        return event(call, inputs, self.outputs, **({"queue": False} | _PRIVATE | how))
+
+    def on_data(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any], **how: Any) -> Any:
+        """Like `now`, for a handler that wants the event's data first."""
+
+        def call(data: gr.EventData, *values: Any) -> dict[Any, Any]:
+            return self._answer(handler, (data, *values))
+
+        return event(call, inputs, self.outputs, **({"queue": False} | _PRIVATE | how))
+
+    def stream(
+        self, event: Callable[..., Any], handler: Callable[..., Iterator[Updates]], inputs: list[Any], **how: Any
+    ) -> Any:
+        """Answers bit by bit, from the queue."""
+
+        def run(*values: Any) -> Iterator[dict[Any, Any]]:
+            # A generator that yields nothing would set every output to None.
+            yield self._components({})
+            with boundary(_name(handler)) as told:
+                for updates in handler(*values):
+                    yield self._components(updates)
+            if told.sentence:
+                yield self._components({"channel": message(say=told.sentence)})
+
+        return event(run, inputs, self.outputs, **(_PRIVATE | how))
+
+    def gpu(
+        self, event: Callable[..., Any], handler: Callable[..., Iterator[Updates]], inputs: list[Any], place: Any
+    ) -> Any:
+        """A stream that waits its turn for the device; the place in the queue shows on `place`."""
+        turn: dict[str, Any] = {"concurrency_id": GPU, "concurrency_limit": 1}
+        return self.stream(event, handler, inputs, **turn, show_progress="minimal", show_progress_on=[place])
+
+    def _answer(self, handler: Callable[..., Updates], values: tuple[Any, ...]) -> dict[Any, Any]:
+        with boundary(_name(handler)) as told:
+            return self._components(handler(*values))
+        return self._components({"channel": message(say=told.sentence)})
+
+    def _components(self, updates: Updates) -> dict[Any, Any]:
+        # Gradio takes no empty dict; skipping one component says the same.
+        return {self.parts[name]: value for name, value in updates.items()} or {self.parts["feed"]: gr.skip()}
+
+
+def _name(handler: Callable[..., Any]) -> str:
+    return getattr(handler, "__qualname__", "a handler")
+
+
+class Page:
+    """What the page's events do."""
+
+    def __init__(self, desk: Desk, parts: dict[str, Any]) -> None:
+        self.desk, self.parts, self.on = desk, parts, Binder(parts)
         self.video, self.ask = VideoHandlers(desk), AskHandlers(desk)
         self.writing, self.engines = WritingHandlers(desk), EngineHandlers(desk)
+        self.room = RoomHandlers(desk)
+        self.dataset = DatasetHandlers(desk, self.room)
+        self.show = ShowHandlers(desk)
         self.controls = [parts[name] for name in _CONTROLS]
         self.asking = [parts[name] for name in _ASKING]
 
     def bind(self) -> None:
         """Binds everything."""
-        self.settled = self._bind_video()
-        """Events after which a run is over, one way or another."""
+        self._bind_room(settled=self._bind_video())
         self._bind_ask()
         self._bind_writing()
         self._bind_engines()
+        self._bind_dataset()
 
     def _bind_video(self) -> list[Any]:
+        """Returns the events after which a run is over, one way or another."""
         parts, video = self.parts, self.video
         state = [parts["visit"], *self.controls]
 
         def of(handler: Callable[[Visit, Controls], Any]) -> Callable[..., Any]:
             return lambda visit, *values: handler(visit, Controls(*values))
 
-        runs = []
-
         def restart(visit: Visit, room: Room, *values: Any) -> Updates:
             return video.restart(visit, Controls(*values), room.person)
 
+        runs = []
         for begun in (
-            self._now(parts["run"].click, of(video.begin), state),
-            self._now(parts["restart"].click, restart, [parts["visit"], self.room, *self.controls]),
+            self.on.now(parts["run"].click, of(video.begin), state),
+            self.on.now(parts["restart"].click, restart, [parts["visit"], parts["room"], *self.controls]),
         ):
-            runs.append(self._gpu(begun.then, of(video.run), state, parts["progress"]))
+            runs.append(self.on.gpu(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])
-        stopped = self._now(parts["stop"].click, of(video.stop), state, cancels=runs)
-        written = self._now(stopped.then, of(video.written), state, queue=True, concurrency_limit=4)
-        came = self._now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
-        self._now(
+        stopped = self.on.now(parts["stop"].click, of(video.stop), state, cancels=runs)
+        written = self.on.now(stopped.then, of(video.written), state, queue=True, concurrency_limit=4)
+        came = self.on.now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
+        self.on.now(
             came.then,
             lambda visit, path, *values: video.probe(visit, path, Controls(*values)),
             [parts["visit"], parts["player"], *self.controls],
@@ -79,10 +149,10 @@ class Wiring:
             cancels=runs,
         )
         for name in _CONTROLS:
-            self._now(parts[name].change, of(video.adjust), state, trigger_mode="always_last")
-        self._now(parts["similarity"].change, lambda name: {"threshold": THRESHOLDS[name]}, [parts["similarity"]])
-        self._on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
-        self._on_data(parts["timeline"].range, _ranged, [])
+            self.on.now(parts[name].change, of(video.adjust), state, trigger_mode="always_last")
+        self.on.now(parts["similarity"].change, lambda name: {"threshold": THRESHOLDS[name]}, [parts["similarity"]])
+        self.on.on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
+        self.on.on_data(parts["timeline"].range, _ranged, [])
         return [*runs, written]
 
     def _bind_ask(self) -> None:
@@ -102,15 +172,15 @@ class Wiring:
             return ask.begin(visit, talk, str(event.text), AskControls(*values))
 
         inputs = [*state, parts["question"], *self.asking]
-        begun = [self._now(event, begin, inputs) for event in (parts["ask"].click, parts["question"].submit)]
-        begun.append(self._on_data(parts["chat"].act, act, [*state, *self.asking]))
-        begun.append(self._on_data(parts["suggested"].pick, pick, [*state, *self.asking]))
-        runs = [self._gpu(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
+        begun = [self.on.now(event, begin, inputs) for event in (parts["ask"].click, parts["question"].submit)]
+        begun.append(self.on.on_data(parts["chat"].act, act, [*state, *self.asking]))
+        begun.append(self.on.on_data(parts["suggested"].pick, pick, [*state, *self.asking]))
+        runs = [self.on.gpu(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
         for run_event in runs:
             self._shows_engines(run_event)
-        self._now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
-        self._now(parts["clear"].click, ask.clear, state, cancels=runs)
-        self._now(
+        self.on.now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
+        self.on.now(parts["clear"].click, ask.clear, state, cancels=runs)
+        self.on.now(
             parts["defaults"].click,
             lambda: {"frames": 16, "temperature": TEMPERATURE, "top_p": 1, "answer_tokens": 1024},
             [],
@@ -118,74 +188,65 @@ class Wiring:
 
     def _bind_writing(self) -> None:
         parts, writing = self.parts, self.writing
-        inputs = [parts["clip_file"], parts["clip_text"], parts["engine"]]
-        for name, handler, given in (
-            ("clip", writing.clip, inputs),
-            ("recaption", writing.recaption, [parts["prompt"], parts["engine"]]),
+        for name, asked, handler, given in (
+            ("clip", writing.clip_asked, writing.clip, [parts["clip_file"], parts["clip_text"]]),
+            ("recaption", writing.recaption_asked, writing.recaption, [parts["prompt"]]),
         ):
             result = parts[f"{name}_result"]
-            run = self._gpu(parts[f"{name}_run"].click, handler, given, result)
+            begun = self.on.now(parts[f"{name}_run"].click, asked, given)
+            run = self.on.gpu(begun.then, handler, [*given, parts["engine"]], result)
             stopped = lambda html, target=f"{name}_result": {target: writing.stopped(html)}  # noqa: E731
-            self._now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
+            self.on.now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
 
     def _bind_engines(self) -> None:
         parts, engines = self.parts, self.engines
         chosen = [parts["engine"], parts["answerer"]]
         for name in ("engine", "answerer"):
-            self._now(parts[name].change, engines.view, chosen)
-        self._gpu(parts["load"].click, engines.load, chosen, parts["engine_state"])
+            self.on.now(parts[name].change, engines.view, chosen)
+        self.on.gpu(parts["load"].click, engines.load, chosen, parts["engine_state"])
         if "own_use" in parts:
             given = [parts["own_url"], parts["own_model"]]
             use = OwnServer(self.desk).use
             for event in (parts["own_use"].click, parts["own_url"].submit, parts["own_model"].submit):
-                self._now(event, use, given, queue=True, concurrency_limit=4)
-        self._now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_id=GPU, concurrency_limit=1)
+                self.on.now(event, use, given, queue=True, concurrency_limit=4)
+        self.on.now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_id=GPU, concurrency_limit=1)
 
     def _shows_engines(self, event: Any) -> None:
         """A run may have loaded an engine."""
-        self._now(event.then, self.engines.view, [self.parts["engine"], self.parts["answerer"]])
+        self.on.now(event.then, self.engines.view, [self.parts["engine"], self.parts["answerer"]])
 
-    def _now(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any], **how: Any) -> Any:
-        """Answers at once, beside the queue."""
+    def _bind_room(self, settled: list[Any]) -> None:
+        parts, room = self.parts, self.room
+        shown = [parts["visit"], parts["room"]]
+        sides = [parts["left"], parts["right"]]
+        for event in settled:
+            self.on.now(event.then, room.settled, [*shown, *sides])
+        self.on.on_data(parts["channel"].act, self._act, [*shown, *self.controls], trigger_mode="multiple")
+        for side in sides:
+            self.on.now(side.input, room.compared, [parts["room"], *sides])
 
-        def call(*values: Any) -> dict[Any, Any]:
-            return self._components(handler(*values))
+    def _act(self, event: Any, visit: Visit, room: Room, *values: Any) -> Updates:
+        if str(event.name) == "resume":
+            return self.video.resume(visit, str(event.ticket), Controls(*values))
+        return self.room.act(event, visit, room)
 
-        return event(call, inputs, self.outputs, **({"queue": False} | _PRIVATE | how))
-
-    def _on_data(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any]) -> Any:
-        """Like `_now`, for a handler that wants the event's data first."""
-
-        def call(data: gr.EventData, *values: Any) -> dict[Any, Any]:
-            return self._components(handler(data, *values))
-
-        return event(call, inputs, self.outputs, queue=False, **_PRIVATE)
-
-    def _gpu(
-        self, event: Callable[..., Any], handler: Callable[..., Iterator[Updates]], inputs: list[Any], place: Any
-    ) -> Any:
-        """Waits its turn for the device; the place in the queue shows on `place`."""
-
-        def run(*values: Any) -> Iterator[dict[Any, Any]]:
-            # A generator that yields nothing would set every output to None.
-            yield self._components({})
-            for updates in handler(*values):
-                yield self._components(updates)
-
-        return event(
-            run,
-            inputs,
-            self.outputs,
-            concurrency_id=GPU,
-            concurrency_limit=1,
-            api_visibility="private",
-            show_progress="minimal",
-            show_progress_on=[place],
-        )
-
-    def _components(self, updates: Updates) -> dict[Any, Any]:
-        # Gradio takes no empty dict; skipping one component says the same.
-        return {self.parts[name]: value for name, value in updates.items()} or {self.parts["feed"]: gr.skip()}
+    def _bind_dataset(self) -> None:
+        parts, data = self.parts, self.dataset
+        self.on.stream(parts["dataset_file"].upload, data.open, [parts["dataset_file"]], concurrency_limit=2)
+        self.on.stream(parts["dataset_offered"].click, data.offered, [], concurrency_limit=2)
+        search = ("dataset", "dataset_words", "dataset_folder", "dataset_shortest", "dataset_longest")
+        for event in (
+            parts["dataset_find"].click,
+            parts["dataset_words"].submit,
+            parts["dataset_folder"].input,
+            parts["dataset_shortest"].submit,
+            parts["dataset_longest"].submit,
+        ):
+            self.on.now(event, data.find, [parts[name] for name in search])
+        opened = [parts["dataset"], parts["dataset_found"]]
+        self.on.now(parts["dataset_random"].click, data.anywhere, opened)
+        for name in ("dataset_results", "dataset_record"):
+            self.on.on_data(parts[name].record, data.act, [*opened, parts["room"]], trigger_mode="multiple")
 
 
 def _ranged(event: Any) -> Updates:

@@ -16,7 +16,7 @@ from sgv_demo.results.links import People
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.captions.view import PictureUrl
+from sgv_demo.ui.parts import PictureUrl
 from sgv_demo.ui.served import Served, picture_address
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,13 @@ part by part, and clears a list when its `run` changes. Patches may be repeated 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from sgv_demo.events import Captioned, Event, Kept
-from sgv_demo.ui.captions.view import PictureUrl, card, key_figure
+from sgv_demo.ui.captions.view import card, key_figure
+from sgv_demo.ui.parts import PictureUrl
 from sgv_demo.ui.visit import Visit
 
 Patch: TypeAlias = dict[str, Any]
@@ -53,3 +55,8 @@ def patch(run: int, *, live: str | None = None, **lists: Mapping[str, str]) -> P
         "lists": {name: dict(items) for name, items in lists.items() if items},
         "size": {},
     }
+
+
+def message(**what: Any) -> dict[str, Any]:
+    """For the page's script; never equal to the last one, so that it always arrives."""
+    return {"n": secrets.token_hex(6), **what}

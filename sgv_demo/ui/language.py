@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui.theme import ASSETS
+from sgv_demo.formats.markup import ASSETS
 
 _TABLES = ASSETS / "words"
 LANGUAGES = tuple(sorted(folder.name for folder in _TABLES.iterdir()))

@@ -1,4 +1,4 @@
-"""The page put together: components and their places. What answers which event is in `wiring`."""
+"""The page put together: components and their places. What answers which event is in `binder`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any
 
 import gradio as gr
 
+from sgv_demo.formats.markup import macros
 from sgv_demo.ui import api, theme
 from sgv_demo.ui import frame as masthead
 from sgv_demo.ui import language as words
 from sgv_demo.ui.ask import layout as ask
-from sgv_demo.ui.binder import Wiring
+from sgv_demo.ui.binder import Page
 from sgv_demo.ui.captions import layout as captions
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.engines import ownserver
 from sgv_demo.ui.engines.handlers import TITLE, EngineHandlers
-from sgv_demo.ui.inspect import wiring as room_wiring
+from sgv_demo.ui.inspect import layout as inspection
 from sgv_demo.ui.language import say
+from sgv_demo.ui.show import layout as show
 from sgv_demo.ui.summary import layout as summary
 from sgv_demo.ui.video import layout as video
 from sgv_demo.ui.visit import Talk, Visit
@@ -31,11 +33,10 @@ def build_app(desk: Desk) -> gr.Blocks:
         fill_width=True,
         delete_cache=(1800, max(3600, desk.settings.state_minutes * 120)),
     ) as app:
-        room = room_wiring.channel(desk)
-        parts = _components(desk, room)
-        wiring = Wiring(desk, parts, room["room"])
-        wiring.bind()
-        room_wiring.RoomWiring(desk, parts | room).bind(wiring.settled)
+        parts = _components(desk)
+        page = Page(desk, parts)
+        page.bind()
+        page.on.now(app.load, page.show.example, [])
         # An empty number is shown as 0 until it is emptied once.
         empty = [parts["end"], parts["maximum"]]
         app.load(lambda: [None, None], None, empty, queue=False, api_visibility="private", show_progress="hidden")
@@ -65,32 +66,34 @@ def launch_options(desk: Desk) -> dict[str, Any]:
     }
 
 
-def _components(desk: Desk, room: dict[str, Any]) -> dict[str, Any]:
-    """Makes everything; returns the components by name, and puts the inspection room's into `room`."""
+def _components(desk: Desk) -> dict[str, Any]:
+    """Makes everything; returns the components by name."""
     idle = desk.settings.state_minutes * 60
     parts: dict[str, Any] = {
         "visit": gr.State(Visit(), time_to_live=idle),
         "talk": gr.State(Talk(), time_to_live=idle),
         "feed": gr.HTML(None, html_template="<i hidden></i>", js_on_load="sgv.feed(props, watch)", elem_id="feed"),
     }
-    parts |= _header(desk)
+    parts |= inspection.channel(desk) | _header(desk)
+    parts |= show.stage()
     with gr.Row(elem_id="main"):
         with gr.Column(elem_id="left", scale=9, min_width=320):
-            room |= room_wiring.replay()
+            parts |= inspection.replay()
             parts |= _left(desk)
         with gr.Column(elem_id="right", scale=11, min_width=320):
             gr.HTML(masthead.rooms(), elem_id="rooms")
             with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"]:
                 with gr.Tab(say("1 Video"), id="video"):
                     parts |= video.build(desk.captioners.names()[0] != "measured")
-                with gr.Tab("2 Captions", id="captions") as parts["tab_captions"]:
-                    room |= room_wiring.bar()
+                    parts |= show.example()
+                with gr.Tab("2 Captions", id="captions", elem_id="captions-tab") as parts["tab_captions"]:
+                    parts |= inspection.bar()
                     parts |= captions.build()
                 with gr.Tab(say("3 Summary"), id="summary"):
                     parts |= summary.build()
                 with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
                     parts |= ask.build(desk.answerers.names()[0] != "measured")
-                room |= room_wiring.tabs(desk)
+                parts |= inspection.tabs(desk)
     return parts
 
 
@@ -105,7 +108,7 @@ def _header(desk: Desk) -> dict[str, Any]:
         parts["answerer"] = gr.Radio(answerers, value=answerer, label=say("Answers by"))
         parts["engine_state"] = gr.HTML(shown["engine_state"], elem_id="engine-state")
         with gr.Row(elem_classes="buttons"):
-            parts["load"] = gr.Button(say("Load now"), size="sm", min_width=100)
+            parts["load"] = gr.Button(say("Load now"), size="sm", min_width=100, elem_id="load")
             parts["unload"] = gr.Button(say("Unload"), size="sm", min_width=100, interactive=False)
         if desk.settings.visitor_urls:
             parts |= ownserver.build()
@@ -135,7 +138,7 @@ def _left(desk: Desk) -> dict[str, Any]:
         "", js_on_load="sgv.timeline(element, (range) => trigger('range', range))", elem_id="timeline"
     )
     gr.HTML(
-        '<div class="list strip" data-list="keys" aria-label="Keyframes"></div>',
+        macros("video").strip(),
         js_on_load="sgv.strip.mount(element)",
         elem_id="strip",
     )

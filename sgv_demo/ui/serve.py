@@ -19,13 +19,14 @@ from sgv_demo.engines.choosing.machine import cached_folder
 from sgv_demo.engines.offers import MODELS
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SettingsError, SgvError
+from sgv_demo.formats.markup import ASSETS
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.engines.rows import EngineRow, engine_rows, settings_for
 from sgv_demo.ui.layout import build_app, launch_options
-from sgv_demo.ui.theme import ASSETS
+from sgv_demo.ui.show.handlers import prepare
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ def serve(settings: Settings) -> None:
     )
     # The text reader takes seconds to import: once the page is up, so that the first keyframe needn't wait for it.
     threading.Thread(target=import_module, args=("rapidocr",), daemon=True).start()
+    threading.Thread(target=prepare, args=(desk,), daemon=True).start()
     app.block_thread()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+from urllib.parse import quote
 
 from gradio import themes
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from sgv_demo.formats.markup import ASSETS
 
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica Neue", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -70,13 +71,29 @@ def theme() -> themes.Base:
     )
 
 
+_ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='black' stroke-width='1.5' "
+    "stroke-linecap='round' stroke-linejoin='round'><path d='{}'/></svg>"
+)
+
+
 def stylesheet() -> str:
     """The page's own CSS."""
-    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "room.css", "engines.css"))
+    names = ("style.css", "room.css", "show.css", "engines.css")
+    return "\n".join([*((ASSETS / name).read_text(encoding="utf-8") for name in names), _icons()])
+
+
+def _icons() -> str:
+    """A class for each drawing of icons.json, in the colour of the text: no font has to have them."""
+    paths: dict[str, str] = json.loads((ASSETS / "icons.json").read_text(encoding="utf-8"))
+    rules = (
+        f'i.icon.{name} {{ --icon: url("data:image/svg+xml,{quote(_ICON.format(d))}") }}' for name, d in paths.items()
+    )
+    return "\n".join(rules)
 
 
 def head() -> str:
     """The page's own script, inline so that it is there before any component."""
-    names = ("page.js", "words.js", "room.js", "frames.js", "strip.js", "hints.js")
+    names = ("page.js", "words.js", "room.js", "frames.js", "strip.js", "show.js", "hints.js")
     scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in names]
     return "\n".join(f"<script>\n{script}\n</script>" for script in scripts)

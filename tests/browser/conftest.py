@@ -126,8 +126,21 @@ class Visitor:
         """Uploads, and switches off the reading of text, which takes seconds and isn't the page's."""
         self.upload(path)
         expect(self.page.locator("#run")).to_be_enabled()
-        self.page.get_by_label("Read text in the picture").uncheck()
+        self.options().page.get_by_label("Read text in the picture").uncheck()
         return self
+
+    def options(self) -> Visitor:
+        """Unfolds what is set for a run."""
+        if not self.page.locator("#mode").is_visible():
+            self.page.get_by_role("button", name="Options").click()
+        expect(self.page.locator("#mode")).to_be_visible()
+        return self
+
+    def active(self, number: int) -> Locator:
+        """A caption's card, with the tools that show on the one that is read."""
+        card = self.cards().nth(number)
+        card.locator(".text").first.click()
+        return card
 
     def run(self) -> Visitor:
         self.button("run").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from typing import get_args
 
 from sgv_demo.dataset.index import Trouble
@@ -34,7 +35,9 @@ from sgv_demo.ui.engines import view as enginetable
 from sgv_demo.ui.engines.rows import EngineRow, State
 from sgv_demo.ui.inspect import handlers as room
 from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.summary import view as texts
 from sgv_demo.ui.video import progress
+from sgv_demo.ui.video import view as facts
 from sgv_demo.ui.video.timeline import timeline
 from sgv_demo.ui.visit import Phase, Said, Shown, Talk, Visit
 from tests.support.samples import EVIDENCE, analysis
@@ -76,12 +79,12 @@ def _texts() -> list[str]:
     made: list[str] = [*traced, render.card(RUN.captions[1], fast, _picture)]
     made += [render.key_figure(mark, _picture) for mark in RUN.keyframes]
     for shown in (None, RUN, live, replace(RUN, summary_levels=2), replace(RUN, summary="", finished=False)):
-        made.append(render.summary(shown, _picture))
-    made += [render.summary(replace(RUN, summary=""), _picture), render.written_by(RUN), render.written_by(fast)]
-    made += [render.estimate(n, seconds) for n in (1, 2) for seconds in (None, 3.0, 300.0, 9000.0)]
-    made += [render.facts(replace(RUN.video, has_audio=audio, notes=())) for audio in (True, False) if RUN.video]
-    made += [render.downloads(()), render.downloads([("Report", "a.html"), ("Dataset record", "a.jsonl")])]
-    return [*made, render.text_result("text", live=False, by="Scripted")]
+        made.append(texts.summary(shown, _picture))
+    made += [texts.summary(replace(RUN, summary=""), _picture), render.written_by(RUN), render.written_by(fast)]
+    made += [facts.estimate(n, seconds) for n in (1, 2) for seconds in (None, 3.0, 300.0, 9000.0)]
+    made += [facts.facts(replace(RUN.video, has_audio=audio, notes=())) for audio in (True, False) if RUN.video]
+    made += [texts.downloads(()), texts.downloads([("Report", "a.html"), ("Dataset record", "a.jsonl")])]
+    return [*made, texts.text_result("text", live=False, by="Scripted")]
 
 
 def _runs() -> list[str]:
@@ -126,7 +129,7 @@ def _rooms() -> list[str]:
     for text in claims:
         for camera in moved:
             seen = Caption(1, 0.0, 2.0, text, replace(EVIDENCE, camera=camera, cuts=()))
-            made += [f'<p class="asked">{render.esc(q)}</p>' for q in review.questions(seen)]
+            made += [f'<p class="asked">{escape(q)}</p>' for q in review.questions(seen)]
     made += [dataset_view.welcome(), dataset_view.indexing(0.4)]
     made += [f"<i>{Trouble(*counts).sentence()}</i>" for counts in ((1, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 1))]
     return made

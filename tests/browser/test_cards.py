@@ -47,7 +47,7 @@ def test_before_the_first_caption_the_list_says_that_the_run_has_begun(
 
 def test_a_pair_in_large_by_button_and_by_key(visitor: Visitor, clip: Path) -> None:
     page = visitor.ready(clip).run().done().page
-    button = visitor.cards().nth(1).get_by_role("button", name="Enlarge")
+    button = visitor.active(1).get_by_role("button", name="Enlarge")
     button.click()
     large = page.get_by_role("dialog")
     frames = visitor.cards().nth(1).locator(".pair img")
@@ -78,7 +78,7 @@ def test_all_frames_of_a_fast_caption_in_large_on_a_phone(
     visitor = arrive(browser, contexts, server.url, 390, 844).open().ready(clip)
     visitor.page.get_by_label("Fast: one caption for all").check()
     visitor.run().done()
-    visitor.cards().nth(0).get_by_role("button", name="Enlarge").click()
+    visitor.active(0).get_by_role("button", name="Enlarge").click()
     large = visitor.page.get_by_role("dialog")
     expect(large.locator("figure")).to_have_count(4)
     expect(large.locator("figcaption").last).to_have_text("0:06")

@@ -40,7 +40,7 @@ def _link(visitor: Visitor, *, video: bool = False) -> str:
 
 def test_rating_by_keys_survives_a_reload_and_is_in_the_report(visitor: Visitor, clip: Path) -> None:
     page = _finished(visitor, clip).page
-    expect(visitor.cards().nth(0).get_by_role("button", name="Made up")).to_be_visible()
+    expect(visitor.active(0).get_by_role("button", name="Made up")).to_be_visible()
     page.locator("body").click(position={"x": 4, "y": 4})
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -61,7 +61,7 @@ def test_rating_by_keys_survives_a_reload_and_is_in_the_report(visitor: Visitor,
     expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (2)")
     page.locator("#bar .ratings summary").click()
     expect(page.locator("#bar .ratings table")).to_be_visible()
-    visitor.cards().nth(3).get_by_role("button", name="Accurate").click()
+    visitor.active(3).get_by_role("button", name="Accurate").click()
     expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (3)")
     expect(page.locator("#bar .ratings table")).to_be_visible()
     visitor.picture("judged")
@@ -102,7 +102,7 @@ def test_what_is_judged_while_the_run_goes_on_is_kept(visitor: Visitor, clip: Pa
     server.script.gate.set()
     expect(visitor.cards().nth(0)).not_to_have_class(re.compile("live"))
     server.script.gate.clear()  # the next caption stays half written
-    visitor.cards().nth(0).get_by_role("button", name="Made up").click()
+    visitor.active(0).get_by_role("button", name="Made up").click()
     page.wait_for_function("Object.keys(localStorage).some(key => key.startsWith('sgv-review:'))")
     expect(page.locator(".card.live")).to_have_count(1)
     server.script.pause = 0.0
@@ -176,13 +176,14 @@ def test_a_link_opens_read_only_in_another_browser(
     assert str(server.desk.store.root) not in address
     guest = arrive(browser, contexts, server.url, 390, 844)
     guest.page.goto(f"{address.split('&t=')[0]}&t=4")
+    guest.page.wait_for_function("Math.abs(document.querySelector('#show video').currentTime - 4) < 0.3")
+    guest.page.get_by_role("button", name="Look closer").click()
     expect(guest.cards()).to_have_count(4)
     guest.cards().nth(1).scroll_into_view_if_needed()  # what was said is drawn where one looks
     expect(guest.cards().nth(1).locator(".tags")).to_have_text("made up")
     expect(guest.page.locator(".verdicts")).to_have_count(0)
     expect(guest.page.locator("[data-room=share]")).to_have_count(0)
     expect(guest.page.locator("#run")).to_be_disabled()
-    guest.page.wait_for_function("Math.abs(document.querySelector('#replay video').currentTime - 4) < 0.3")
     assert _stored(guest, "sgv-history") is None
     assert not guest.sideways()
     guest.picture("link-390")
@@ -200,12 +201,17 @@ def test_deleting_in_the_history_really_deletes(
     page.get_by_role("button", name="Delete three shots.mp4").click()
     page.get_by_role("button", name="Delete three shots.mp4").click()
     page.wait_for_function("(JSON.parse(localStorage.getItem('sgv-history')) ?? []).length === 0")
+    page.keyboard.press("Escape")
+    expect(visitor.cards()).to_have_count(0)
+    expect(page.get_by_role("tab", name="2 Captions", exact=True)).to_be_visible()
+    expect(visitor.button("run")).to_be_enabled()
     assert list(server.desk.store.root.iterdir()) == []
     assert server.desk.people.follow(address.split("r=")[1].split("&")[0]) is None
     assert not [path for path in server.desk.store.people.rglob("*") if path.is_file()]
     guest = arrive(browser, contexts, server.url)
     guest.page.goto(address)
-    expect(guest.page.locator(".room-say")).to_contain_text("leads nowhere")
+    expect(guest.page.locator("#replay .trouble")).to_contain_text("leads nowhere")
+    expect(guest.page.locator("#player")).to_be_visible()
     expect(guest.cards()).to_have_count(0)
 
 

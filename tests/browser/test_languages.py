@@ -95,6 +95,7 @@ def _open(visitor: Visitor, theme: str = "light") -> Visitor:
 def _ready(visitor: Visitor, clip: Path) -> Visitor:
     visitor.upload(clip)
     expect(visitor.button("run")).to_be_enabled()
+    visitor.page.get_by_role("button", name=ZH["Options"]).click()
     visitor.page.get_by_label(ZH["Read text in the picture"]).uncheck()
     return visitor
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.conftest import Server, Visitor, arrive
@@ -251,3 +253,52 @@ def test_the_chosen_theme_survives_a_reload(visitor: Visitor) -> None:
     page.reload()
     page.wait_for_selector("[role=tab]")
     page.wait_for_function(f"document.body.classList.contains('dark') === {'false' if dark else 'true'}")
+
+
+def test_a_run_that_was_cut_off_by_a_reload_goes_on(visitor: Visitor, server: Server, clip: Path) -> None:
+    server.script.pause = 0.1
+    visitor.ready(clip).run()
+    expect(visitor.cards().nth(2)).to_have_class(re.compile("live"))
+    visitor.page.reload()
+    visitor.errors.clear()  # of streams that the reload cut
+    server.script.pause = 0.0
+    progress = visitor.page.locator("#progress")
+    expect(progress).to_contain_text("A run of three shots.mp4 was interrupted at 0:0")
+    expect(visitor.cards().first).to_contain_text("First picture")
+    expect(visitor.button("run")).to_have_text("Continue")
+    expect(visitor.page.locator("#player video")).to_be_visible()
+    visitor.picture("interrupted")
+    visitor.run().done()
+    expect(visitor.cards()).to_have_count(4)
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("tab").first).to_be_visible()
+    expect(visitor.cards()).to_have_count(0)
+    visitor.page.wait_for_timeout(500)
+    expect(progress).not_to_contain_text("interrupted")
+
+
+@pytest.mark.parametrize("name", ["clip.ts", "clip.gif", "clip.mxf", "clip"])
+def test_the_page_takes_every_file_that_the_reader_can_try(
+    visitor: Visitor, clip: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    shutil.copy(clip, path)
+    visitor.upload(path)
+    expect(visitor.page.locator("#facts .facts")).to_contain_text(name)
+    expect(visitor.button("run")).to_be_enabled()
+    visitor.errors.clear()  # the browser may not play it
+
+
+def test_a_dropped_file_without_an_ending_is_taken(visitor: Visitor, clip: Path) -> None:
+    data = base64.b64encode(clip.read_bytes()).decode()
+    visitor.page.evaluate(
+        """(data) => {
+          const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+          const all = new DataTransfer();
+          all.items.add(new File([bytes], "dropped"));
+          const target = document.querySelector("#player input[type=file]").parentElement;
+          target.dispatchEvent(new DragEvent("drop", { dataTransfer: all, bubbles: true, cancelable: true }));
+        }""",
+        data,
+    )
+    expect(visitor.page.locator("#facts .facts")).to_contain_text("dropped")

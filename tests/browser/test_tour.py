@@ -74,7 +74,7 @@ def _sliding_then_fast(visitor: Visitor) -> int:
     assert count >= 5
     visitor.picture("tour-1-sliding")
     visitor.tab("1 Video")
-    page.get_by_label("Fast: one caption for all").check()
+    visitor.options().page.get_by_label("Fast: one caption for all").check()
     visitor.run()
     expect(page.get_by_role("tab", name="2 Captions (1)")).to_be_visible()
     visitor.done()
@@ -95,7 +95,7 @@ def _compare(visitor: Visitor) -> None:
 def _back_to_sliding(visitor: Visitor, count: int) -> None:
     """The first result is in the store: it is there at once."""
     visitor.tab("1 Video")
-    visitor.page.get_by_label("Sliding: one caption for each pair").check()
+    visitor.options().page.get_by_label("Sliding: one caption for each pair").check()
     visitor.run().done()
     expect(visitor.page.locator("#progress")).to_contain_text("computed earlier")
     expect(visitor.cards()).to_have_count(count)
@@ -104,7 +104,7 @@ def _back_to_sliding(visitor: Visitor, count: int) -> None:
 
 def _rate_by_keys(visitor: Visitor) -> None:
     page = visitor.page
-    expect(visitor.cards().nth(0).get_by_role("button", name="Accurate")).to_be_visible()
+    expect(visitor.active(0).get_by_role("button", name="Accurate")).to_be_visible()
     page.locator("body").click(position={"x": 4, "y": 4})
     for key in ("j", "1", "j", "3", "f", "j", "n"):
         page.keyboard.press(key)
@@ -166,6 +166,9 @@ def _guest(guest: Visitor, link: str, count: int) -> None:
     token = parse_qs(urlsplit(link).query)["r"][0]
     assert len(token) >= 22, "can be guessed"
     guest.page.goto(link)
+    expect(guest.page.locator("#show .moment")).to_have_count(count)
+    guest.picture("tour-5-guest-presentation")
+    guest.page.get_by_role("button", name="Look closer").click()
     expect(guest.cards()).to_have_count(count)
     expect(guest.cards().nth(1).locator(".tags")).to_contain_text("made up")
     expect(guest.page.locator(".verdicts")).to_have_count(0)

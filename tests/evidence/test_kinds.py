@@ -56,7 +56,7 @@ def test_a_kind_in_the_one_place_is_measured_told_drawn_asked_and_exported(grain
     assert result.video
     scene = Scene(result.video, keyframes=result.keyframes, evidence=(found,))
     assert words(MeasuredAnswerer().answer(scene, "Is there grain?", [], plain)) == "At 0:00: coarse grain. Counted."
-    assert '<i aria-hidden="true">G</i>grain 7' in chips(found)
+    assert '<i class="icon G" aria-hidden="true"></i>grain 7' in chips(found)
     assert '<div class="lane grain" title="Grain">' in lanes(result, 0.0, 2.0)
     assert questions(caption) == ["Is it that smooth?"]
     for text in (to_markdown(result), to_html(result), to_csv(result)):

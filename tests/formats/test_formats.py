@@ -7,8 +7,10 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from sgv_demo.results import record, review
 from sgv_demo.results.provenance import facts
 from sgv_demo.results.review import NONE
 from sgv_demo.types import Caption, KeyframeMark, TraceMark
-from tests.support.samples import analysis
+from tests.support.samples import EVIDENCE, analysis
 
 REVIEW = (
     NONE.rate(0, "accurate").rate(1, "made up").flag(1).remark(1, "<b>really</b>?")
@@ -74,9 +76,13 @@ def test_the_report_holds_nothing_remote_and_nothing_that_runs() -> None:
     result = analysis(captions=captions, summary=hostile, notes=(hostile,))
     text = to_html(result, NONE.remark(0, hostile).edit(captions[0], hostile + "!"))
     tags = _tags(text)
-    assert not {"script", "link", "iframe", "object", "a"} & {tag for tag, _ in tags}
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in tags}
     allowed = {"class", "style", "content", "dir", "lang", "charset", "name", "http-equiv", "scope", "aria-label"}
-    assert all(name in allowed for _, attrs in tags for name in attrs)
+    drawn = {"role", "viewbox", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "points", "text-anchor"}
+    assert all(name in allowed | drawn | {"id", "href"} for _, attrs in tags for name in attrs)
+    assert result.video
+    places = [attrs["href"] or "" for _, attrs in tags if "href" in attrs]
+    assert all(place.startswith(("#", quote(result.video.path.name) + "#t=")) for place in places)
     assert "default-src 'none'" in text
     assert "http://" not in text
     assert "https://" not in text
@@ -208,3 +214,29 @@ def test_a_report_of_many_keyframes_stays_a_file_one_can_mail(tmp_path: Path, mo
     widths = re.findall(r'viewBox="0 0 (\d+) \d+"><image', page.read_text(encoding="utf-8"))
     assert len(widths) > 2
     assert widths == ["100"] * 2 + ["50"] * (len(widths) - 2)
+
+
+def test_the_report_leads_with_a_cover_the_summary_a_timeline_and_chapters() -> None:
+    cut = replace(EVIDENCE, start=0.0, end=2.0, cuts=(1.25,))
+    run = analysis(evidence=(cut, replace(EVIDENCE, start=2.0, end=4.0, cuts=())))
+    html = to_html(run, pictures={mark.index: _jpeg() for mark in run.keyframes})
+    order = [
+        html.index(part)
+        for part in ('class="cover"', "<h2>Summary", 'class="timeline"', "<h2>Chapters", "<h2>Captions")
+    ]
+    assert order == sorted(order)
+    assert html.index("<h2>How it was made") > order[-1]
+    chapters = re.findall(r'<li><a href="#c(\d+)">([^<]+)</a>', html)
+    assert [span for _, span in chapters] == ["0:00 → 0:01", "0:01 → 0:04"]
+    assert all(f'<article id="c{index}"' in html for index, _ in chapters)
+    assert run.video
+    assert f'<a href="{quote(run.video.path.name)}#t=2">' in html
+    assert html.count("data:image/jpeg") == len(run.keyframes), "each picture once, the cover's too"
+    assert "<script" not in html
+
+
+def test_a_report_of_one_shot_without_pictures_has_no_chapters_and_no_cover() -> None:
+    run = analysis(evidence=(replace(EVIDENCE, cuts=()),), samples=())
+    html = to_html(run)
+    for part in ('class="cover"', 'class="timeline"', "<h2>Chapters"):
+        assert part not in html

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sgv_demo.results.compare import align, differences, likeness, parted, what_differs
+from sgv_demo.results.compare import align, contrasts, differences, likeness, parted, what_differs
 from sgv_demo.types import AnalysisOptions, Caption, GenerationOptions, SamplingOptions
 from tests.support.samples import analysis
 
@@ -110,3 +110,24 @@ def test_a_threshold_written_out_is_no_other_setting() -> None:
     chosen = [analysis(options=AnalysisOptions(SamplingOptions(threshold=t))) for t in (None, 0.87, 0.9)]
     assert what_differs(chosen[0], chosen[1]) == []
     assert what_differs(chosen[0], chosen[2]) == ["threshold: 0.87 ↔ 0.9"]
+
+
+class TestContrasts:
+    """Texts of one form are compared by words, of two forms by sentences and what they speak of."""
+
+    def test_alike_texts_word_by_word(self) -> None:
+        one, two = "The camera pans left over a street.", "The camera pans right over a street."
+        assert contrasts(one, two) == differences(one, two)
+
+    def test_other_forms_by_what_they_speak_of(self) -> None:
+        one = "The camera pans to the right, slowly. It gets darker. A sign reads EXIT."
+        two = "After a quiet start everything moves at once: the view pans right until the wall fills the frame."
+        left, right = contrasts(one, two)
+        assert [kind for kind, _ in left] == ["same", "only", "only"]
+        assert [kind for kind, _ in right] == ["same"]
+
+    def test_joined_the_pieces_are_the_text_again(self) -> None:
+        one, two = "One thing. Another, e.g. this!  And\n\nmore… 红球滚过。画面变暗。", "Nothing of it."
+        for text, pieces in zip((one, two), contrasts(one, two), strict=True):
+            assert "".join(piece for _, piece in pieces) == text
+        assert contrasts("", "One thing.") == ([], [("only", "One thing.")])

@@ -332,7 +332,11 @@ class TestWriting:
     def test_recaption_and_an_empty_prompt(self, room: Room) -> None:
         writing = WritingHandlers(room.desk)
         assert "In full detail: a cat" in list(writing.recaption("a cat", ENGINE))[-1]["recaption_result"]
-        assert "There is no prompt" in list(writing.recaption("  ", ENGINE))[-1]["recaption_result"]
+        assert "There is no prompt" in writing.recaption_asked("  ")["recaption_result"]
+        assert list(writing.recaption("  ", ENGINE)) == []
+        assert "There are no captions" in writing.clip_asked(None, " ")["clip_result"]
+        assert list(writing.clip(None, " ", ENGINE)) == []
+        assert "Waiting for the engine" in writing.clip_asked(None, "a cat")["clip_result"]
 
     def test_stopped_text_has_no_caret(self, room: Room) -> None:
         first = next(iter(WritingHandlers(room.desk).recaption("a cat", ENGINE)))["recaption_result"]

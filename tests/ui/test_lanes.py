@@ -11,7 +11,7 @@ from tests.support.samples import LOOK, analysis
 
 def _at(html: str, lane: str) -> list[tuple[float, float, str]]:
     (inside,) = re.findall(rf'<div class="lane {lane}(?: dense)?"[^>]*>(.*?)</div>', html)
-    found = re.findall(r'style="left:([\d.]+)%;width:([\d.]+)%">(?:<bdi>)?([^<]*)', inside)
+    found = re.findall(r'style="left:([\d.]+)%;width:([\d.]+)%">(?:<bdi>|<span>)?([^<]*)', inside)
     return [(float(left), float(width), word) for left, width, word in found]
 
 
@@ -54,9 +54,12 @@ def test_an_hour_stays_small_and_nothing_runs() -> None:
     assert len(html) < 600_000
 
 
-def test_nothing_measured_no_lanes() -> None:
-    assert lanes(None, 0.0, 4.0) == ""
-    assert lanes(analysis(evidence=(), captions=(), keyframes=()), 0.0, 4.0) == ""
+def test_every_lane_has_its_name_and_its_place_before_anything_is_measured() -> None:
+    for run in (None, analysis(evidence=(), captions=(), keyframes=())):
+        html = lanes(run, 0.0, 4.0)
+        assert re.findall(r"<b>(\w+)</b>", html) == ["Shots", "Camera", "Light", "Text", "Captions"]
+        assert html.count('class="lane ') == 5
+        assert "<table" not in html
 
 
 def test_crowded_lanes_have_no_words_and_no_gaps() -> None:

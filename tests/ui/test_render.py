@@ -26,11 +26,13 @@ from sgv_demo.types import (
     Turn,
     VideoInfo,
 )
-from sgv_demo.ui import feed
+from sgv_demo.ui import feed, parts
 from sgv_demo.ui import frame as masthead
 from sgv_demo.ui.ask import view as chat
 from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.summary import view as texts
+from sgv_demo.ui.video import view as facts
 from sgv_demo.ui.video.controls import Controls
 from sgv_demo.ui.video.progress import buttons, captions_tab, fraction, progress
 from sgv_demo.ui.video.timeline import thin, timeline
@@ -92,20 +94,20 @@ class TestHostileText:
 
     def test_file_name(self) -> None:
         info = replace(INFO, path=Path(f"{HOSTILE.replace('/', '')}.mp4"), notes=(HOSTILE,), codec=HOSTILE)
-        assert_harmless(render.facts(info))
+        assert_harmless(facts.facts(info))
         assert_harmless(chat.subject_line(info, Talk(), info.path) + HOSTILE.replace("<", "&lt;"))
 
     def test_summary_chat_and_errors(self) -> None:
         analysis = state(Opened(INFO), Summarized(HOSTILE, trace=TraceMark(prompt=HOSTILE)))
-        assert_harmless(render.summary(analysis, url))
+        assert_harmless(texts.summary(analysis, url))
         said = Said(Turn(HOSTILE, HOSTILE), 0, begins=HOSTILE, note=HOSTILE, engine=HOSTILE)
         assert_harmless(chat.turn(said, 0, live=False))
         assert_harmless(chat.turn(replace(said, turn=Turn(HOSTILE, "")), 0, live=True, working=HOSTILE))
-        assert_harmless(render.trouble(HOSTILE, kept=HOSTILE))
-        assert_harmless(render.text_result(HOSTILE, live=False, by=HOSTILE, note=HOSTILE))
+        assert_harmless(parts.trouble(HOSTILE, kept=HOSTILE))
+        assert_harmless(texts.text_result(HOSTILE, live=False, by=HOSTILE, note=HOSTILE))
 
     def test_picture_address(self) -> None:
-        assert_harmless(render.picture('x" onerror="alert(2)', 0.0, "Keyframe"))
+        assert_harmless(parts.picture('x" onerror="alert(2)', 0.0, "Keyframe"))
 
 
 class TestTimes:
@@ -124,8 +126,8 @@ class TestTimes:
         ],
     )
     def test_found(self, text: str, seconds: list[str]) -> None:
-        assert re.findall(r'data-seek="([^"]+)"', render.linked(text)) == seconds
-        assert Tags(render.linked(text)).words == text
+        assert re.findall(r'data-seek="([^"]+)"', parts.linked(text)) == seconds
+        assert Tags(parts.linked(text)).words == text
 
 
 class TestCard:
@@ -249,7 +251,7 @@ class TestWords:
 
     def test_result_names_its_writer(self) -> None:
         analysis = state(Summarized("All of it."))
-        assert "Measured, no language model" in render.summary(analysis, url)
+        assert "Measured, no language model" in texts.summary(analysis, url)
         assert "Measured, no language model" in render.written_by(analysis)
 
     def test_missing_video_and_question(self) -> None:
@@ -268,7 +270,7 @@ class TestWords:
         assert "shots/grid.png" in found
 
     def test_status_never_shows_a_local_path(self) -> None:
-        assert "/somewhere" not in render.facts(INFO)
+        assert "/somewhere" not in facts.facts(INFO)
 
 
 class TestControls:
@@ -284,14 +286,31 @@ class TestControls:
         assert Controls(decoding="published").options().generation.beams == 3
 
 
-def test_a_cue_on_the_player_is_cut_at_a_word_and_the_exports_are_not() -> None:
-    long = "The camera pans right over a long and quiet street, and " + "then a red car turns in from the left. " * 3
-    analysis = state(Opened(INFO), Captioned(Caption(0, 0, 5.0, long.strip())))
-    cue = render.subtitles(analysis)[0]["text"]
-    assert cue == "The camera pans right over a long and quiet street, and then a red car turns in from the…"
-    assert long.strip() in to_vtt(analysis)
-    assert len(render.shortened("字" * 200)) == 90
-    assert render.shortened("Short.") == "Short."
+def test_subtitles_break_at_sentences_and_fill_the_span_of_their_caption() -> None:
+    text = "The camera pans right over a quiet street. Then a red car turns in from the left. 3 people wait."
+    analysis = state(Opened(INFO), Captioned(Caption(0, 0, 6.0, text)))
+    shown = render.subtitles(analysis)
+    assert [cue["text"] for cue in shown] == [
+        "The camera pans right over a quiet street.",
+        "Then a red car turns in from the left.",
+        "3 people wait.",
+    ]
+    times = [time for cue in shown for time in cue["timestamp"]]
+    assert times == sorted(times)
+    assert (times[0], times[-1]) == (0, 5.99)
+    assert all(2.0 < shown[i]["timestamp"][1] - shown[i]["timestamp"][0] < 3.2 for i in (0, 1))
+    assert text in to_vtt(analysis)
+
+
+def test_a_long_sentence_breaks_at_a_comma_or_a_word_and_loses_nothing() -> None:
+    long = "Over a long and quiet street that leads down to the harbour, past shops and a school " + "on and on " * 9
+    pieces = render.broken(long.strip())
+    assert pieces[0] == "Over a long and quiet street that leads down to the harbour,"
+    assert " ".join(pieces) == long.strip()
+    assert max(map(len, pieces)) <= 90
+    assert render.broken("红球滚过。画面变暗。") == ["红球滚过。", "画面变暗。"]
+    assert "".join(render.broken("字" * 200)) == "字" * 200
+    assert render.broken("") == []
 
 
 def test_the_axis_of_a_short_clip_has_tenths_and_the_curve_its_scale() -> None:

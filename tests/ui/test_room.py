@@ -17,6 +17,7 @@ from sgv_demo.results.links import person_of
 from sgv_demo.results.review import NONE
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
+from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.inspect import view as judging
@@ -43,8 +44,11 @@ def handlers(tmp_path: Path) -> RoomHandlers:
     return RoomHandlers(_desk(tmp_path))
 
 
-def _act(handlers: RoomHandlers, room: Room, **what: Any) -> dict[str, Any]:
-    return handlers.act(SimpleNamespace(**what), DONE, room)
+def _act(handlers: RoomHandlers, room: Room, visit: Visit = DONE, **what: Any) -> dict[str, Any]:
+    """As the page's binder does it."""
+    with boundary("an act") as told:
+        return handlers.act(SimpleNamespace(**what), visit, room)
+    return {"channel": {"say": told.sentence}}
 
 
 def _hello(handlers: RoomHandlers, who: str) -> Room:
@@ -76,7 +80,7 @@ def test_who_made_a_result_opens_it_again_another_day(handlers: RoomHandlers) ->
 def test_what_somebody_else_made_is_neither_opened_nor_deleted(handlers: RoomHandlers, name: str) -> None:
     _settled(handlers)
     for stranger in (_hello(handlers, "bert's browser"), _hello(handlers, ""), Room()):
-        updates = handlers.act(SimpleNamespace(name=name, key=KEY), Visit(), stranger)
+        updates = _act(handlers, stranger, Visit(), name=name, key=KEY)
         assert "isn't yours" in updates["channel"]["say"]
     assert handlers.desk.store.has(KEY)
 
@@ -85,9 +89,7 @@ def test_the_history_of_an_older_version_opens_and_is_its_browsers_from_then_on(
     shutil.copytree(Path(__file__).parents[1] / "results" / "older", tmp_path, dirs_exist_ok=True)
     handlers = RoomHandlers(_desk(tmp_path))
     anna, proof = _hello(handlers, "anna's browser"), "186f822df0744f342435cc5c373b9f4b"
-    assert (
-        "isn't yours" in handlers.act(SimpleNamespace(name="open", key=KEY, proof="x"), Visit(), anna)["channel"]["say"]
-    )
+    assert "isn't yours" in _act(handlers, anna, Visit(), name="open", key=KEY, proof="x")["channel"]["say"]
     updates = handlers.act(SimpleNamespace(name="open", key=KEY, proof=proof), Visit(), anna)
     assert updates["channel"]["history"]["name"] == "my *clip*.mp4"
     assert updates["feed"]["lists"]["keys"]["0"].count(f"results/{KEY}/keyframes/0000.jpg")
@@ -201,7 +203,7 @@ def test_links_can_be_switched_off(tmp_path: Path) -> None:
     room = _settled(on)
     token = _act(on, room, name="share", video=False)["channel"]["link"]
     assert "switched off" in _act(off, room, name="share", video=False)["channel"]["say"]
-    assert "leads nowhere" in _act(off, Room(), name="hello", me="", token=token)["channel"]["say"]
+    assert "leads nowhere" in _act(off, Room(), name="hello", me="", token=token)["replay"]
     assert 'data-room="share"' not in off.settled(DONE, Room(), None, None)["bar"]
 
 
@@ -233,8 +235,8 @@ def test_deleting_takes_it_from_disk_and_from_the_shelf(handlers: RoomHandlers) 
 )
 def test_hostile_acts_change_nothing(handlers: RoomHandlers, what: dict[str, Any]) -> None:
     store_result(handlers.desk.store, analysis(key=KEY))
-    updates = handlers.act(SimpleNamespace(**what), Visit(), Room())
-    assert set(updates) <= {"channel", "room"}
+    updates = _act(handlers, Room(), Visit(), **what)
+    assert set(updates) <= {"channel", "room", "replay", "example"}
     assert handlers.desk.store.has(KEY)
 
 

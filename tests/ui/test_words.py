@@ -33,6 +33,7 @@ PASSED_ON = {
     "str(message['message'])": "the same, from the reading process",
     "message.message": "the same, from a ZeroGPU worker",
     "event.failure.message": "the same, from a step",
+    "told.sentence": "the same, through the page's boundary",
     "note": "the reader's notes, see OTHERS",
     "what": "the step's name, given to `attempt`",
     "reason": "see `_reason`",

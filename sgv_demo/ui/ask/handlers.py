@@ -16,14 +16,15 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis, Working
-from sgv_demo.formats.exports import clock
+from sgv_demo.times import clock
 from sgv_demo.types import EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
 from sgv_demo.ui import feed
 from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.served import picture_address
-from sgv_demo.ui.video.handlers import UNFORESEEN, Changed, Updates
+from sgv_demo.ui.video.handlers import Changed, Updates
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Token, Visit
 
 log = logging.getLogger(__name__)
@@ -163,22 +164,19 @@ class AskHandlers:
         question, history = talk.said[number].turn.question, replace(talk, said=talk.said[:number]).history()
         items = answering(self.desk, visit.path, question, history, controls, visit.analysis)
         try:
-            for batch in batches(items):
-                if token.stop.is_set():
-                    return
-                talk = self._folded(talk, batch, controls, visit.analysis)
-                token.latest = talk
-                yield changed(self.view(talk, visit, number)) | {"talk": talk}
-            if not talk.said[number].turn.answer.strip():
-                talk = _noted(talk, "The engine's answer came back blank; retry it.")
-        except SgvError as error:
-            talk = _noted(talk, str(error))
-        except Exception:
-            # The page's boundary: a visitor gets a sentence, the log the traceback.
-            log.exception("An answer failed")
-            talk = _noted(talk, UNFORESEEN)
+            with boundary("an answer") as told:
+                for batch in batches(items):
+                    if token.stop.is_set():
+                        return
+                    talk = self._folded(talk, batch, controls, visit.analysis)
+                    token.latest = talk
+                    yield changed(self.view(talk, visit, number)) | {"talk": talk}
         finally:
             token.ended.set()
+        if told.sentence:
+            talk = _noted(talk, told.sentence)
+        elif not talk.said[number].turn.answer.strip():
+            talk = _noted(talk, "The engine's answer came back blank; retry it.")
         talk = replace(talk, busy=False, working="")
         yield self.view(talk, visit, number)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from sgv_demo.formats.markup import macros
 from sgv_demo.ui.ask import view as chat
 from sgv_demo.ui.language import say
 from sgv_demo.ui.visit import Talk
@@ -20,7 +21,7 @@ def build(models: bool) -> dict[str, Any]:
     made: dict[str, Any] = {}
     made["subject"] = gr.HTML(chat.subject_line(None, Talk(), None), elem_id="subject")
     made["chat"] = gr.HTML(
-        '<div class="list chat" data-list="chat" role="group" aria-label="Conversation"></div>',
+        macros("ask").conversation(),
         js_on_load="sgv.mount(element); sgv.acts(element, (act) => trigger('act', act))",
         elem_id="chat",
     )

@@ -12,15 +12,15 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.dataset.index import Dataset, Entry
+from sgv_demo.dataset.index import Dataset
 from sgv_demo.dataset.library import Library
 from sgv_demo.dataset.record import from_entry
 from sgv_demo.errors import DatasetError, SgvError
-from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.dataset import view as dataset_view
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
 from sgv_demo.ui.language import say
+from sgv_demo.ui.parts import trouble
 from sgv_demo.ui.served import video_address
 from sgv_demo.ui.video.handlers import Updates
 
@@ -58,7 +58,7 @@ class DatasetHandlers:
         try:
             yield self._opened(path, work.result())
         except SgvError as error:
-            yield {"dataset_about": render.trouble(str(error)), "dataset_search": gr.update(visible=False)}
+            yield {"dataset_about": trouble(str(error)), "dataset_search": gr.update(visible=False)}
 
     def _opened(self, path: str, dataset: Dataset) -> Updates:
         folders = [(f"{name or '(none)'} ({count:,})", name) for name, count in dataset.folders()[:500]]
@@ -112,25 +112,16 @@ class DatasetHandlers:
                 return self.room.shelve(room, replace(analysis, key=f"dataset-{value}"), review)
             return self._record(dataset, value)
         except DatasetError as error:
-            return {"dataset_record": render.trouble(str(error))}
+            return {"dataset_record": trouble(str(error))}
 
     def _record(self, dataset: Dataset, number: int) -> Updates:
         entry = dataset[number]
         video = self.library.video(entry)
         updates: Updates = {"dataset_record": dataset_view.record(number, entry, playable=video is not None)}
         if video is not None and self.desk.videos is not None:
-            address = video_address(video, self.desk.videos)
-            updates |= {"replay": _player(address, entry), "player": gr.update(visible=False)}
+            replay = dataset_view.player(video_address(video, self.desk.videos), entry.video_id)
+            updates |= {"replay": replay, "player": gr.update(visible=False)}
         return updates
 
     def _dataset(self, path: str) -> Dataset | None:
         return self.library.get(Path(path).expanduser()) if path else None
-
-
-def _player(address: str, entry: Entry) -> str:
-    name = render.esc(entry.video_id)
-    return (
-        f'<video controls playsinline preload="metadata" src="{render.esc(address)}" aria-label="{name}" '
-        'translate="no"></video>'
-        '<p><a class="quiet" href="?">Back to a video of your own</a></p>'
-    )

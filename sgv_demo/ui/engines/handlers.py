@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import gradio as gr
 
 from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.engines import shelf as registry
-from sgv_demo.errors import SgvError
 from sgv_demo.ui import frame as masthead
+from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Choice, Desk, VisitorsServer
 from sgv_demo.ui.engines import view as enginetable
 from sgv_demo.ui.engines.rows import EngineRow, Loaded, engine_rows, state_of
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.video.handlers import UNFORESEEN, Updates
-
-log = logging.getLogger(__name__)
+from sgv_demo.ui.video.handlers import Updates
 
 TITLE = "ShareGPT4Video"
 
@@ -57,17 +54,10 @@ class EngineHandlers:
             self.desk.answerer(answerer, fetch=True)
             yield None
 
-        trouble = ""
-        try:
+        with boundary("loading") as told:
             for _ in batches(both(), seconds=0.3):
                 yield self.view(engine, answerer)
-        except SgvError as error:
-            trouble = str(error)
-        except Exception:
-            # The page's boundary: a visitor gets a sentence, the log the traceback.
-            log.exception("Loading failed")
-            trouble = UNFORESEEN
-        yield self.view(engine, answerer, trouble)
+        yield self.view(engine, answerer, told.sentence)
 
     def unload(self, engine: str, answerer: str) -> Updates:
         """Frees the memory of both chosen engines."""

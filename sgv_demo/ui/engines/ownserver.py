@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from sgv_demo.errors import SgvError
-from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk, VisitorsServer
 from sgv_demo.ui.language import say
+from sgv_demo.ui.parts import hint, trouble
 from sgv_demo.ui.video.handlers import Updates
 
 
@@ -26,7 +26,7 @@ def build() -> dict[str, Any]:
             )
         made["own_use"] = gr.Button(say("Use it"), size="sm", min_width=100)
         made["own_note"] = gr.HTML(
-            render.hint("Any OpenAI-compatible server that can be reached from the internet without a key."),
+            hint("Any OpenAI-compatible server that can be reached from the internet without a key."),
             elem_id="own-note",
         )
     return made
@@ -41,16 +41,16 @@ class OwnServer:
     def use(self, base_url: str, model: str) -> Updates:
         """Asks the server what it runs, then offers it for both roles and chooses it."""
         if not base_url.strip():
-            return {"own_note": render.trouble("Give the server's address, such as https://example.org/v1.")}
+            return {"own_note": trouble("Give the server's address, such as https://example.org/v1.")}
         server = VisitorsServer(base_url, model).name()
         try:
             label = self.desk.captioner(server).info.label
         except SgvError as error:
-            return {"own_note": render.trouble(str(error))}
+            return {"own_note": trouble(str(error))}
         captioners = [(c.label, c.name) for c in self.desk.choices if c.load_captioner]
         answerers = [(c.label, c.name) for c in self.desk.choices if c.load_answerer]
         return {
             "engine": gr.update(choices=[*captioners, (label, server)], value=server),
             "answerer": gr.update(choices=[*answerers, (label, server)], value=server),
-            "own_note": render.hint("It answers. It is chosen for captions and answers."),
+            "own_note": hint("It answers. It is chosen for captions and answers."),
         }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from markupsafe import Markup
+
 from sgv_demo.engines.offers import gigabytes
-from sgv_demo.ui.captions.view import esc, trouble
+from sgv_demo.formats.markup import macros
 from sgv_demo.ui.engines.rows import EngineRow
 
 _WORDS = {
@@ -17,7 +19,7 @@ _WORDS = {
 }
 
 
-def table(rows: Iterable[EngineRow], why: str, facts: dict[str, str], problem: str = "") -> str:
+def table(rows: Iterable[EngineRow], why: str, facts: dict[str, str], problem: str = "") -> Markup:
     """Why these engines were chosen, then every engine: what it is, memory, download, state.
 
     Args:
@@ -26,34 +28,19 @@ def table(rows: Iterable[EngineRow], why: str, facts: dict[str, str], problem: s
         facts: row key to device, model and number type of an engine that is loaded.
         problem: what went wrong just now; empty: nothing.
     """
-    body = "".join(_row(row, facts.get(row.key, "")) for row in rows)
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Engine", "Memory", "Download", "State"))
-    return (
-        f'{trouble(problem) if problem else ""}<p class="why">{esc(why)}</p>'
-        f'<table class="engine-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    )
+    cells = [(row, memory(row), download(row), state(row, facts.get(row.key, ""))) for row in rows]
+    return macros("engines").table(problem, why, cells)
 
 
-def _row(row: EngineRow, facts: str) -> str:
-    chosen = "<em>chosen</em>" if row.chosen else ""
-    licence = f'<span class="licence">Licence: {esc(row.licence)}</span>' if row.licence else ""
-    return (
-        f'<tr class="{row.state.replace(" ", "-")}"><th scope="row">{esc(row.label)} {chosen}'
-        f"<small>{esc(row.about)} {licence}</small></th>"
-        f'<td data-name="Memory">{memory(row)}</td><td data-name="Download">{download(row)}</td>'
-        f'<td data-name="State" role="status">{state(row, facts)}</td></tr>'
-    )
-
-
-def memory(row: EngineRow) -> str:
+def memory(row: EngineRow) -> Markup:
     """What it needs against what is there, and what it took."""
+    cell = macros("engines").cell
     if not row.needed:
-        return "hardly any" if row.place == "memory" else "–"
+        return cell("hardly any" if row.place == "memory" else "–")
     there = f"of {gigabytes(row.there)} free" if row.there else ""
     place = "" if row.place == "memory" else f"({row.place})"
     took = f"took {gigabytes(row.taken)}" if row.taken else ""
-    small = " ".join(part for part in (there, place, took) if part)
-    return f"{gigabytes(row.needed)}<small>{esc(small)}</small>"
+    return cell(gigabytes(row.needed), " ".join(part for part in (there, place, took) if part))
 
 
 def download(row: EngineRow) -> str:
@@ -63,19 +50,18 @@ def download(row: EngineRow) -> str:
     return "none" if row.place != "server" else "–"
 
 
-def state(row: EngineRow, facts: str) -> str:
+def state(row: EngineRow, facts: str) -> Markup:
     """One or two words, then the detail."""
+    cell = macros("engines").cell
     if row.state == "ready":
-        word = "Loaded" if facts else "Ready"
-        return f"{word} · {esc(facts)}" if facts else word
+        return cell(f"Loaded · {facts}" if facts else "Ready")
     if row.state in ("downloading", "loading"):
-        return f"{esc(row.detail)}{_bar(row.detail)}"
+        return cell(row.detail, share=_share(row.detail))
     # The column beside it says what there is to download.
-    detail = "" if row.state == "to download" else row.detail
-    return _WORDS[row.state] + (f"<small>{esc(detail)}</small>" if detail else "")
+    return cell(_WORDS[row.state], "" if row.state == "to download" else row.detail)
 
 
-def _bar(text: str) -> str:
-    """A bar for a text that ends in a share, such as "Downloading 40%"."""
+def _share(text: str) -> str:
+    """What a text that ends in a share, such as "Downloading 40%", ends in; else nothing."""
     share = text.rpartition(" ")[2].removesuffix("%")
-    return f'<progress max="100" value="{share}"></progress>' if text.endswith("%") and share.isdigit() else ""
+    return share if text.endswith("%") and share.isdigit() else ""

@@ -14,22 +14,27 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis, Captioned, Event, Kept
-from sgv_demo.formats.exports import clock
 from sgv_demo.results import review as reviews
 from sgv_demo.results.links import Link, person_of
 from sgv_demo.results.review import NONE, Review
+from sgv_demo.times import clock
 from sgv_demo.ui import feed
 from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.feed import message
 from sgv_demo.ui.inspect import view as judging
+from sgv_demo.ui.parts import PictureUrl, file_url
 from sgv_demo.ui.served import export_address, link_address
+from sgv_demo.ui.show import view as presentation
 from sgv_demo.ui.summary import exporting
+from sgv_demo.ui.summary import view as texts
+from sgv_demo.ui.video import view as facts
 from sgv_demo.ui.video.controls import THRESHOLDS
 from sgv_demo.ui.video.handlers import Updates
-from sgv_demo.ui.video.progress import captions_tab
+from sgv_demo.ui.video.progress import buttons, captions_tab, progress
 from sgv_demo.ui.video.timeline import timeline
 from sgv_demo.ui.visit import Visit
 
@@ -68,11 +73,6 @@ class Room:
         return next((pair for pair in self.shelf if pair[0].key == key), None)
 
 
-def message(**what: Any) -> dict[str, Any]:
-    """For the page's script; never equal to the last one, so that it always arrives."""
-    return {"n": secrets.token_hex(6), **what}
-
-
 class RoomHandlers:
     """What happens to finished results."""
 
@@ -108,13 +108,13 @@ class RoomHandlers:
                 case "open":
                     return self._open(visit, room, self._owned(room, event))
                 case "remove":
-                    return self._remove(room, self._owned(room, event))
+                    return self._remove(visit, room, self._owned(room, event))
                 case "review":
                     return self._reviewed(visit, room, str(event.key), event.verdicts)
+                case "present":
+                    return self._present(visit, room)
                 case "share":
                     return self._share(visit, room, bool(event.video))
-        except SgvError as error:
-            return {"channel": message(say=str(error))}
         except AttributeError:
             log.warning("An act of the page had parts missing")
         return {}
@@ -149,7 +149,7 @@ class RoomHandlers:
         """Two results were chosen."""
         return {"comparison": comparison.page(self._side(room, left), self._side(room, right))}
 
-    def pictures(self, key: str) -> render.PictureUrl:
+    def pictures(self, key: str) -> PictureUrl:
         """Addresses of a result's pictures; a dataset's record has none."""
         return (lambda _: "") if key.startswith("dataset") else self.desk.pictures(key)
 
@@ -178,7 +178,7 @@ class RoomHandlers:
         rows = judging.tallied(room.shelf)
         links = self.desk.settings.permalinks
         bar = judging.bar(report, mine=room.mine, links=links, rows=rows) if room.shown else ""
-        return {"room": room, "bar": bar, "downloads": render.downloads(files)}
+        return {"room": room, "bar": bar, "downloads": texts.downloads(files)}
 
     def _files(self, room: Room) -> list[tuple[str, str]]:
         """Formats and addresses of the shown result's exports, written now."""
@@ -226,11 +226,24 @@ class RoomHandlers:
         token = self.desk.people.link(room.shown.key, room.person, room.review, visit.path if video else None)
         return {"channel": message(link=token, key=room.shown.key)}
 
+    def _present(self, visit: Visit, room: Room) -> Updates:
+        """The shown result, with the visitor's corrections, over the whole page."""
+        if room.shown is None:
+            return {"channel": message(say="There is no result to show; run a video first.")}
+        video = _linked_video(room) or (file_url(visit.path) if visit.path else "")
+        return self._shows(room, video) | {"channel": message(present=True)}
+
+    def _shows(self, room: Room, video: str) -> Updates:
+        if room.shown is None:
+            return {}
+        shown = room.review.edited(room.shown)
+        return {"show": presentation.show(shown, self.pictures(shown.key), video, "mine" if room.mine else "guest")}
+
     def _follow(self, visit: Visit, room: Room, token: str) -> Updates:
         found = self.desk.people.follow(token) if self.desk.settings.permalinks else None
         if found is None:
             gone = "This link leads nowhere: its result was deleted, or links are switched off here."
-            return {"channel": message(say=gone)}
+            return {"channel": message(present=False), "replay": judging.dead(gone), "example": ""}
         link, analysis = found
         return self._opened(visit, replace(room, mine=False, link=link, review=link.review), analysis)
 
@@ -240,13 +253,33 @@ class RoomHandlers:
             return {"channel": message(say="This result is no longer on the server.", gone=key)}
         return self._opened(visit, replace(room, mine=True, link=None, review=NONE), analysis)
 
-    def _remove(self, room: Room, key: str) -> Updates:
+    def _remove(self, visit: Visit, room: Room, key: str) -> Updates:
         self.desk.people.forget(key, room.person)
         room = replace(room, shelf=tuple(pair for pair in room.shelf if pair[0].key != key))
         updates: Updates = {"channel": message(removed=key)}
         if room.shown is not None and room.shown.key == key:
             room = replace(room, shown=None, review=NONE, link=None)
+            updates |= self._without(visit)
         return updates | self._view(room) | self._choices(room, None, None)
+
+    def _without(self, visit: Visit) -> Updates:
+        """The page after the result that it showed was deleted: its video, if it is the visitor's, can be run anew."""
+        left = replace(visit.fresh(), path=visit.path, video=visit.video, phase="ready" if visit.video else "empty")
+        can = buttons(left)
+        return {
+            "visit": left,
+            "feed": feed.patch(left.run),
+            "summary": texts.summary(None, lambda _: ""),
+            "cards_by": "",
+            "cards_empty": render.empty(left.phase),
+            "timeline": timeline(left.video, None, THRESHOLDS["histogram"], 0.0, None),
+            "tab_captions": gr.update(label=captions_tab(left)),
+            "progress": progress(left, 0.0),
+            "run": gr.update(value=can.main, interactive=can.can_run, variant="primary"),
+            "restart": gr.update(visible=False),
+            "replay": "",
+            "show": "",
+        }
 
     def _opened(self, visit: Visit, room: Room, analysis: Analysis) -> Updates:
         """Shows a stored result. Nothing of it can be run on from here: its video isn't the visitor's upload."""
@@ -255,29 +288,33 @@ class RoomHandlers:
         full = replace(visit.fresh(), analysis=analysis)
         events: list[Event] = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
         room = replace(room, shown=analysis).put(analysis, room.review)
-        video = room.link.video if room.link else None
+        video = _linked_video(room)
         return (
             {
                 "visit": replace(full, analysis=replace(analysis, key="")),
                 "feed": feed.run_patch(events, full, url),
-                "facts": render.facts(analysis.video) if analysis.video else "",
-                "summary": render.summary(analysis, url),
+                "facts": facts.facts(analysis.video) if analysis.video else "",
+                "summary": texts.summary(analysis, url),
                 "cards_by": render.written_by(analysis),
                 "timeline": _timeline(analysis),
                 "tab_captions": gr.update(label=captions_tab(full)),
                 "tabs": gr.update(selected="captions"),
-                "player": gr.update(value=None, visible=video is None),
-                "replay": _replay(link_address(room.link.token, video.name) if room.link and video else "", analysis),
+                "player": gr.update(value=None, visible=not video),
+                "replay": judging.replay(video, analysis.video.path.name if analysis.video else "video"),
                 "examples": gr.update(visible=False),
+                "example": "",
                 "run": gr.update(interactive=False),
                 "restart": gr.update(visible=False),
                 "progress": "",
                 "estimate": "",
                 "channel": message(
-                    shown=self._shown(room, full.run), history=self._history(analysis) if room.mine else None
+                    shown=self._shown(room, full.run),
+                    history=self._history(analysis) if room.mine else None,
+                    present=not room.mine,
                 ),
             }
             | self._view(room)
+            | ({} if room.mine else self._shows(room, video))
             | self._choices(room, None, analysis.key)
         )
 
@@ -297,14 +334,7 @@ def _timeline(analysis: Analysis) -> str:
     return timeline(analysis.video, analysis, threshold, sampling.start, sampling.end)
 
 
-def _replay(address: str, analysis: Analysis) -> str:
-    """The player of what is at an address, if anything is."""
-    name = render.esc(analysis.video.path.name if analysis.video else "video")
-    own = '<a class="quiet" href="?">Start with a video of your own</a>'
-    if not address:
-        return f'<p class="hint">The video of this result wasn\'t kept; its frames are. {own}</p>'
-    return (
-        f'<video controls playsinline preload="metadata" src="{render.esc(address)}" aria-label="{name}" '
-        'translate="no"></video>'
-        f"<p>{own}</p>"
-    )
+def _linked_video(room: Room) -> str:
+    """Address of the video that came with the link that was followed; empty when none did."""
+    link = room.link
+    return link_address(link.token, link.video.name) if link and link.video else ""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from sgv_demo import steps
 from sgv_demo.engines.turns import zerogpu
-from sgv_demo.errors import SgvError, StoreError
+from sgv_demo.errors import StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
 from sgv_demo.formats.captions_in import parse_captions, read_captions
 from sgv_demo.types import EngineInfo, GenerationOptions
-from sgv_demo.ui.captions import view as render
+from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.parts import trouble
 from sgv_demo.ui.pump import batches
-from sgv_demo.ui.video.handlers import UNFORESEEN, Updates
+from sgv_demo.ui.summary import view
+from sgv_demo.ui.video.handlers import Updates
 
-log = logging.getLogger(__name__)
+_NO_CAPTIONS = "There are no captions. Give a file, or paste some."
+_NO_PROMPT = "There is no prompt. Describe the video in a few words."
 
 
 class WritingHandlers:
@@ -27,7 +29,9 @@ class WritingHandlers:
         self.desk = desk
 
     def clip(self, file: str | None, text: str, engine: str) -> Iterator[Updates]:
-        """Streams a summary of the captions in `file`, or else in `text`."""
+        """Streams a summary of the captions in `file`, or else in `text`; nothing where there are none."""
+        if not file and not text.strip():
+            return iter(())
 
         def events() -> Iterator[EngineInfo | Event]:
             brought = read_captions(Path(file)) if file else parse_captions(text)
@@ -40,7 +44,9 @@ class WritingHandlers:
         return self._stream(events(), "clip_result", engine)
 
     def recaption(self, prompt: str, engine: str) -> Iterator[Updates]:
-        """Streams a detailed caption for `prompt`."""
+        """Streams a detailed caption for `prompt`; nothing where there is none."""
+        if not prompt.strip():
+            return iter(())
 
         def events() -> Iterator[EngineInfo | Event]:
             captioner = self.desk.captioner(engine)
@@ -51,13 +57,23 @@ class WritingHandlers:
         return self._stream(events(), "recaption_result", engine)
 
     @staticmethod
+    def clip_asked(file: str | None, text: str) -> Updates:
+        """Summarize these was pressed: what is missing is said at once, not after waiting for a turn."""
+        return _asked("clip_result", "" if file or text.strip() else _NO_CAPTIONS)
+
+    @staticmethod
+    def recaption_asked(prompt: str) -> Updates:
+        """Write the caption was pressed, see `clip_asked`."""
+        return _asked("recaption_result", "" if prompt.strip() else _NO_PROMPT)
+
+    @staticmethod
     def stopped(shown: str | None) -> str:
         """What was written so far, without the caret."""
-        return render.finished(shown or "")
+        return view.finished(shown or "")
 
     def _stream(self, events: Iterator[EngineInfo | Event], target: str, engine: str) -> Iterator[Updates]:
         text, by, note, working = "", "", "", "Starting"
-        try:
+        with boundary("writing") as told:
             for batch in batches(events):
                 for event in batch:
                     match event:
@@ -74,17 +90,14 @@ class WritingHandlers:
                         case Failed():
                             raise StoreError(event.failure.message)
                 stage = self.desk.stage(engine)
-                shown = render.text_result(text, live=True, by=stage[0] if stage else working or by, note=note)
+                shown = view.text_result(text, live=True, by=stage[0] if stage else working or by, note=note)
                 yield {target: shown}
-        except SgvError as error:
-            yield {target: render.trouble(str(error))}
-            return
-        except Exception:
-            # The page's boundary: a visitor gets a sentence, the log the traceback.
-            log.exception("Writing failed")
-            yield {target: render.trouble(UNFORESEEN)}
-            return
-        yield {target: render.text_result(text, live=False, by=by, note=note)}
+        ended = view.text_result(text, live=False, by=by, note=note)
+        yield {target: trouble(told.sentence) if told.sentence else ended}
+
+
+def _asked(target: str, missing: str) -> Updates:
+    return {target: trouble(missing) if missing else view.text_result("", live=True, by="Waiting for the engine")}
 
 
 def recaption_events(

@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.language import say
+from sgv_demo.ui.summary import view
 
 _CAPTIONS = "0:00 A man unrolls a mat on a lawn.\n0:04 The camera pans right; he kneels."
 
@@ -15,8 +15,8 @@ _CAPTIONS = "0:00 A man unrolls a mat on a lawn.\n0:04 The camera pans right; he
 def build() -> dict[str, Any]:
     """Returns the components by name."""
     made: dict[str, Any] = {}
-    made["summary"] = gr.HTML(render.summary(None, lambda _: ""), elem_id="summary")
-    made["downloads"] = gr.HTML(render.downloads(()), elem_id="downloads")
+    made["summary"] = gr.HTML(view.summary(None, lambda _: ""), elem_id="summary")
+    made["downloads"] = gr.HTML(view.downloads(()), elem_id="downloads")
     with gr.Accordion(say("Summarize other captions"), open=False, elem_id="clip"):
         made["clip_file"] = gr.File(
             label=say("Captions as JSON, WebVTT or SRT"), file_types=[".json", ".vtt", ".srt", ".txt"], height=110

@@ -5,24 +5,30 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import gradio as gr
 
 from sgv_demo import pipeline
+from sgv_demo.engines.offers import gigabytes
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
-from sgv_demo.events import Analysis, Begun, Event, Sampled
+from sgv_demo.events import Analysis, Begun, Captioned, Event, Kept, Sampled
 from sgv_demo.keyframes.watch import expected_samples
 from sgv_demo.types import VideoInfo
 from sgv_demo.ui import feed
 from sgv_demo.ui.ask import view as chat
+from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.feed import message
+from sgv_demo.ui.parts import amount
 from sgv_demo.ui.pump import batches
+from sgv_demo.ui.summary import view as texts
+from sgv_demo.ui.video import view as facts
 from sgv_demo.ui.video.controls import Controls
 from sgv_demo.ui.video.pace import Kind, Pace, Spent, guessed_keyframes, timed
 from sgv_demo.ui.video.progress import buttons, captions_tab, looking, progress
@@ -35,10 +41,10 @@ log = logging.getLogger(__name__)
 Updates: TypeAlias = dict[str, Any]
 """Component name to its new value, or to properties made by `gr.update`."""
 
-UNFORESEEN = "Something unforeseen went wrong (it was logged). Retry; what was finished is kept."
-
 _TIMELINE_SECONDS = 0.5
 _STOP_SECONDS = 0.5
+_MOST_TICKETS = 500
+"""Most runs that can be taken up again after a reload."""
 
 
 class Changed:
@@ -53,12 +59,23 @@ class Changed:
         return new
 
 
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    """A run as it began: what it takes to go on with it from another page."""
+
+    path: Path
+    """The upload; it is kept as long as gradio keeps uploads."""
+    key: str
+    take: str
+
+
 class VideoHandlers:
     """Upload, sampling, run, stop."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self._pace = Pace()
+        self._tickets: dict[str, _Ticket] = {}
 
     def looking(self, visit: Visit, path: str | None) -> Updates:
         """Shown while a new file is being probed."""
@@ -68,7 +85,7 @@ class VideoHandlers:
         """A file came, was replaced or was taken away: looks at it and starts from nothing."""
         if path and visit.path == Path(path):
             return {}
-        if not path and visit.phase == "empty":
+        if not path and visit.phase in ("empty", "unusable"):
             return {}
         visit.token.stop.set()
         visit = visit.fresh()
@@ -78,29 +95,31 @@ class VideoHandlers:
         cleared = {
             "start": 0,
             "end": None,
-            "facts": render.facts(visit.video) if visit.video else "",
-            "summary": render.summary(None, _no_picture),
-            "downloads": render.downloads(()),
+            "facts": facts.facts(visit.video) if visit.video else "",
+            "summary": texts.summary(None, _no_picture),
+            "downloads": texts.downloads(()),
             "cards_by": "",
             "subject": chat.subject_line(visit.video, Talk(), visit.path),
             "feed": feed.patch(visit.run),
-            "examples": gr.update(visible=not path),
+            "examples": gr.update(visible=visit.video is None),
         }
+        if visit.phase == "unusable":
+            cleared["player"] = None  # an empty drop zone, not a player that says something else of the same file
         return self.view(visit, controls) | cleared
 
     def _probed(self, visit: Visit, path: Path) -> Visit:
         try:
             most = self.desk.settings.max_megabytes
             if path.stat().st_size > most * 1024 * 1024:
-                problem = f"This file is larger than {render.amount(most)}; cut it or make it smaller."
-                return replace(visit, path=path, phase="unusable", problem=problem)
+                problem = f"This file is larger than {amount(most)}; cut it or make it smaller."
+                return replace(visit, phase="unusable", problem=problem)
             with open_video(path, self.desk.settings) as reader:
                 return replace(visit, path=path, video=reader.info, phase="ready")
         except SgvError as error:
-            return replace(visit, path=path, phase="unusable", problem=str(error))
+            return replace(visit, phase="unusable", problem=str(error))
         except OSError:
             log.exception("Can't read an upload")
-            return replace(visit, path=path, phase="unusable", problem="The upload can't be read; upload it again.")
+            return replace(visit, phase="unusable", problem="The upload can't be read; upload it again.")
 
     def view(self, visit: Visit, controls: Controls) -> Updates:
         """All that follows from the state and the controls, but for the lists, the texts and the facts."""
@@ -110,10 +129,12 @@ class VideoHandlers:
             "progress": progress(visit, time.monotonic()),
             "timeline": self._timeline(visit, controls),
             "estimate": self._estimate(visit, controls),
+            "chosen": facts.chosen(controls),
             "run": gr.update(value=can.main, interactive=can.can_run, variant="primary" if can.urgent else "secondary"),
             "stop": gr.update(interactive=can.can_stop),
             "restart": gr.update(visible=can.can_restart),
             "tab_captions": gr.update(label=captions_tab(visit)),
+            "cards_empty": render.empty(visit.phase),
         }
 
     def _shown(self, visit: Visit, controls: Controls) -> Visit:
@@ -132,7 +153,7 @@ class VideoHandlers:
         if visit.video is None or not controls.every or controls.every <= 0:
             return ""
         samples = expected_samples(visit.video, controls.options().sampling)
-        return render.estimate(samples, self.seconds(visit, controls))
+        return facts.estimate(samples, self.seconds(visit, controls))
 
     def seconds(self, visit: Visit, controls: Controls) -> float | None:
         """How long a run will take, from what runs of its kind took lately."""
@@ -144,10 +165,11 @@ class VideoHandlers:
 
     def adjust(self, visit: Visit, controls: Controls) -> Updates:
         """A control changed: the estimate, the timeline and the main button follow."""
+        chosen = {"chosen": facts.chosen(controls)}
         if visit.video is None or visit.phase in ("running", "waiting"):
-            return {}
-        view = self.view(visit, controls)
-        return {name: view[name] for name in ("timeline", "estimate", "run", "restart")}
+            return chosen
+        view = chosen | self.view(visit, controls)
+        return {name: view[name] for name in ("chosen", "timeline", "estimate", "run", "restart")}
 
     def begin(self, visit: Visit, controls: Controls, take: str | None = None) -> Updates:
         """Run was pressed: shown at once, before the run gets its turn. `take`: see `Visit`."""
@@ -156,8 +178,8 @@ class VideoHandlers:
         visit.token.stop.set()
         if take is None:
             take = visit.take if self._shown(visit, controls) is visit else ""
-        visit = replace(visit, phase="waiting", token=Token(), problem="", take=take)
-        return self.view(visit, controls) | {"tabs": gr.update(selected="captions")}
+        visit = replace(visit, phase="waiting", token=Token(), problem="", take=take, interrupted=False)
+        return self.view(visit, controls) | {"tabs": gr.update(selected="captions"), "example": ""}
 
     def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
         """The run itself; closing it stops everything."""
@@ -169,25 +191,21 @@ class VideoHandlers:
         visit = replace(visit, phase="running", started=time.monotonic())
         drawn = 0.0
         try:
-            for batch in batches(timed(source.events(), spent)):
-                if token.stop.is_set():
-                    return
-                was, visit = visit, _folded(visit, batch)
-                token.latest = visit
-                updates = self._batch_view(visit, was, batch, controls)
-                if time.monotonic() - drawn > _TIMELINE_SECONDS and any(isinstance(e, Sampled) for e in batch):
-                    drawn = time.monotonic()
-                    updates["timeline"] = self._timeline(visit, controls)
-                yield changed(updates) | {"visit": visit}
-            visit = replace(visit, phase="failed" if visit.analysis and visit.analysis.failure else "done")
-        except SgvError as error:
-            visit = replace(visit, phase="failed", problem=str(error))
-        except Exception:
-            # The page's boundary: a visitor gets a sentence, the log the traceback.
-            log.exception("A run failed")
-            visit = replace(visit, phase="failed", problem=UNFORESEEN)
+            with boundary("a run") as told:
+                for batch in batches(timed(source.events(), spent)):
+                    if token.stop.is_set():
+                        return
+                    was, visit = visit, _folded(visit, batch)
+                    token.latest = visit
+                    updates = self._batch_view(visit, was, batch, controls)
+                    if time.monotonic() - drawn > _TIMELINE_SECONDS and any(isinstance(e, Sampled) for e in batch):
+                        drawn = time.monotonic()
+                        updates["timeline"] = self._timeline(visit, controls)
+                    yield changed(updates) | {"visit": visit}
         finally:
             token.ended.set()
+        failed = told.sentence or (visit.analysis and visit.analysis.failure)
+        visit = replace(visit, phase="failed" if failed else "done", problem=told.sentence)
         self._learn(visit, controls, spent)
         yield self.ended(visit, controls)
         yield self.written(visit, controls)
@@ -203,10 +221,49 @@ class VideoHandlers:
         }
         if was.run != visit.run or batch:
             updates["feed"] = feed.run_patch(batch, visit, self.desk.pictures(analysis.key))
-        updates["cards_by"] = render.written_by(analysis)
+        updates["cards_by"] = render.written_by(analysis, self.offered())
+        if was.analysis is None or was.analysis.key != analysis.key:
+            updates |= self._began(visit, analysis)
         if analysis.summary or analysis.live:
-            updates["summary"] = render.summary(analysis, self.desk.pictures(analysis.key))
+            updates["summary"] = texts.summary(analysis, self.desk.pictures(analysis.key))
         return updates
+
+    def _began(self, visit: Visit, analysis: Analysis) -> Updates:
+        """Gives the browser a ticket, with which it can ask for its run again after a reload or a lost connection."""
+        if visit.path is None or not analysis.key:
+            return {}
+        ticket = secrets.token_urlsafe(16)
+        self._tickets[ticket] = _Ticket(visit.path, analysis.key, visit.take)
+        while len(self._tickets) > _MOST_TICKETS:
+            self._tickets.pop(next(iter(self._tickets)))
+        return {"channel": message(running=ticket)}
+
+    def resume(self, visit: Visit, ticket: str, controls: Controls) -> Updates:
+        """A page came back after its run was cut off: what was written shows, and Continue goes on from there."""
+        gone: Updates = {"channel": message(forget=True)}
+        begun = self._tickets.pop(ticket, None)
+        if begun is None or visit.phase != "empty" or not begun.path.is_file():
+            return gone
+        visit = replace(self._probed(visit.fresh(), begun.path), take=begun.take)
+        analysis = self.desk.store.recall(begun.key)
+        if visit.video is None or analysis is None:
+            return gone
+        if not analysis.finished:
+            visit = replace(visit, phase="stopped", analysis=analysis, interrupted=True)
+        events = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
+        return (
+            self.ended(visit, controls)
+            | gone
+            | {
+                "feed": feed.run_patch(events, visit, self.desk.pictures(analysis.key)),
+                "player": str(begun.path),
+                "facts": facts.facts(visit.video) if visit.video else "",
+                "subject": chat.subject_line(visit.video, Talk(), visit.path),
+                "examples": gr.update(visible=False),
+                "example": "",
+                "tabs": gr.update(selected="captions"),
+            }
+        )
 
     def _learn(self, visit: Visit, controls: Controls, spent: Spent) -> None:
         analysis = visit.analysis
@@ -235,8 +292,9 @@ class VideoHandlers:
         if analysis is None:
             return updates
         url = self.desk.pictures(analysis.key)
-        updates |= {"feed": feed.ended_patch(visit), "summary": render.summary(analysis, url)}
-        updates["cards_by"] = render.written_by(analysis)
+        updates |= {"feed": feed.ended_patch(visit), "summary": texts.summary(analysis, url)}
+        updates["cards_by"] = render.written_by(analysis, self.offered())
+        updates["channel"] = message(forget=True)
         return updates
 
     def written(self, visit: Visit, controls: Controls) -> Updates:
@@ -245,6 +303,12 @@ class VideoHandlers:
         if analysis is None or not analysis.captions or visit.phase in ("running", "waiting"):
             return {}
         return {"player": gr.update(subtitles=render.subtitles(analysis))}
+
+    def offered(self) -> render.Offered | None:
+        """The smallest model that writes captions and is one download away; none where nothing is to be fetched."""
+        sizes = [(c.missing(), c) for c in self.desk.choices if c.load_captioner and c.missing]
+        size, choice = min(((size, c) for size, c in sizes if size), key=lambda row: row[0], default=(0, None))
+        return render.Offered(choice.name, choice.label.split(",")[0], gigabytes(size)) if choice else None
 
     def restart(self, visit: Visit, controls: Controls, person: str) -> Updates:
         """Start over was pressed: the run that follows computes everything anew.
@@ -301,6 +365,3 @@ def _expected_keyframes(known: Analysis | None, controls: Controls, samples: int
 
 def _no_picture(_: str | None) -> str:
     return ""
-
-
-Handler: TypeAlias = Callable[..., Updates | Iterator[Updates]]

@@ -6,31 +6,35 @@ The lanes are for the eye and the mouse; the table says the same to a screen rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
+
+from markupsafe import Markup
 
 from sgv_demo.events import Analysis
 from sgv_demo.evidence import KINDS
 from sgv_demo.evidence.kind import Span
-from sgv_demo.formats.exports import clock
-from sgv_demo.ui.captions.view import esc, span
+from sgv_demo.formats.markup import macros
 
 _MOST_SPANS = 600
 """Most spans drawn in one lane: there are no more pixels."""
 _DENSE = 100
 """More spans than this are drawn without gaps."""
-_ROOM = 0.02
-"""A span that is a smaller share of the video has no room even for the start of its word."""
 _MOST_ROWS = 300
 _SHORT = 90
 """Characters of a caption that are shown on hovering."""
 
 
-def lanes(analysis: Analysis | None, first: float, last: float) -> str:
-    """Lanes and table for a video from `first` to `last` (seconds); empty while nothing was measured."""
-    found = [(name, spans) for name, spans in _all(analysis) if spans] if analysis else []
-    if not found:
-        return ""
-    drawn = "".join(_lane(name, spans, first, last) for name, spans in found)
-    return f'<div class="lanes" aria-hidden="true">{drawn}</div>{_table(found)}'
+def lanes(analysis: Analysis | None, first: float, last: float) -> Markup:
+    """Lanes and table for a video from `first` to `last` (seconds). Empty ones keep their place: nothing moves."""
+    found = _all(analysis) if analysis else [(name, []) for name in _names()]
+    table = sorted(((s, name) for name, spans in found for s in spans), key=lambda row: row[0].start)
+    more = f"The first {_MOST_ROWS} of {len(table)}; the captions tab has all." if len(table) > _MOST_ROWS else ""
+    drawn = [_lane(name, spans, first, max(last - first, 0.001)) for name, spans in found]
+    return macros("video").lanes(drawn, table[:_MOST_ROWS], more)
+
+
+def _names() -> list[str]:
+    return [*(kind.lane.name for kind in KINDS if kind.lane), "Captions"]
 
 
 def _all(analysis: Analysis) -> list[tuple[str, list[Span]]]:
@@ -56,42 +60,8 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return made
 
 
-def _lane(name: str, spans: list[Span], first: float, last: float) -> str:
+def _lane(name: str, spans: list[Span], first: float, whole: float) -> dict[str, Any]:
+    """What the template's `lane` takes: each span with its left edge and width in percent."""
     step = max(1, -(-len(spans) // _MOST_SPANS))
-    whole = max(last - first, 0.001)
-    drawn = "".join(
-        f'<i class="{s.kind}" data-seek="{s.start:.3f}" title="{esc(f"{span(s.start, s.end)}  {s.title}")}" '
-        f'style="left:{100 * (s.start - first) / whole:.2f}%;width:{100 * max(s.end - s.start, 0) / whole:.2f}%">'
-        f"{_word(s) if s.end - s.start > _ROOM * whole else ''}</i>"
-        for s in spans[::step]
-    )
-    if name == "Captions":
-        drawn = f'<div translate="no">{drawn}</div>'
-    dense = " dense" if len(spans) > _DENSE else ""
-    return f'<div class="lane {name.lower()}{dense}" title="{name}">{drawn}</div>'
-
-
-def _word(item: Span) -> str:
-    return _theirs(item.word) if item.kind == "read" else esc(item.word)
-
-
-def _theirs(text: str) -> str:
-    """A text of the picture or a model, which no language of the page translates."""
-    return f"<bdi>{esc(text)}</bdi>"
-
-
-def _table(found: list[tuple[str, list[Span]]]) -> str:
-    rows = sorted(((s, name) for name, spans in found for s in spans), key=lambda row: row[0].start)
-    body = "".join(
-        f'<tr><td><button class="time" data-seek="{s.start:.3f}">{clock(s.start)}</button></td>'
-        f"<td>{clock(s.end)}</td><td>{name}</td>"
-        f"<td>{_theirs(s.title) if name == 'Captions' else esc(s.title)}</td></tr>"
-        for s, name in rows[:_MOST_ROWS]
-    )
-    more = f"<p>The first {_MOST_ROWS} of {len(rows)}; the captions tab has all.</p>" if len(rows) > _MOST_ROWS else ""
-    return (
-        '<details class="as-table"><summary>Timeline as a table</summary><div><table><thead><tr>'
-        '<th scope="col">From</th><th scope="col">To</th><th scope="col">What</th>'
-        '<th scope="col">Measured or written</th></tr></thead>'
-        f"<tbody>{body}</tbody></table>{more}</div></details>"
-    )
+    drawn = [(s, 100 * (s.start - first) / whole, 100 * max(s.end - s.start, 0) / whole) for s in spans[::step]]
+    return {"name": name, "dense": len(spans) > _DENSE, "spans": drawn}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from sgv_demo.events import Analysis
-from sgv_demo.formats.exports import clock
-from sgv_demo.ui.captions.view import esc, length, trouble
+from sgv_demo.formats.markup import counted, macros
+from sgv_demo.times import clock
+from sgv_demo.ui.parts import length, trouble
 from sgv_demo.ui.visit import Visit
 
 
@@ -73,14 +76,14 @@ def fraction(analysis: Analysis) -> float:
     return min(0.97, max(0.0, (reached - first) / max(end - first, 0.001)) * 0.95)
 
 
-def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None = None) -> str:
+def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None = None) -> Markup:
     """The line under the player: which step, how long still; a sentence when the run has ended.
 
     `now` is the process's clock; `loading` is the stage of an engine that is being loaded.
     """
     match visit.phase:
         case "empty" | "ready":
-            return ""
+            return Markup()
         case "unusable":
             return trouble(visit.problem)
         case "waiting":
@@ -88,7 +91,8 @@ def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None 
         case "running":
             return _bar(*loading, kind=" running") if loading else _running(visit, now)
         case "stopped":
-            return _line("Stopped", f"{_kept(visit.analysis)}. Continue goes on from there.")
+            words = f"{_kept(visit.analysis)}. Continue goes on from there."
+            return macros("video").line(_stopped(visit), words, (), False)
         case "failed":
             failure = visit.analysis.failure if visit.analysis else None
             message = failure.message if failure else visit.problem
@@ -98,12 +102,12 @@ def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None 
             return _done(visit)
 
 
-def looking() -> str:
+def looking() -> Markup:
     """While a file is being probed."""
     return _bar("Looking at the file", None)
 
 
-def _running(visit: Visit, now: float) -> str:
+def _running(visit: Visit, now: float) -> Markup:
     analysis = visit.analysis
     if analysis is None or analysis.video is None:
         return _bar("Opening the video", None, kind=" running")
@@ -125,25 +129,18 @@ def doing(analysis: Analysis) -> str:
         return analysis.working
     if analysis.samples:
         count = len(analysis.captions)
-        so_far = f" · {count} caption{'' if count == 1 else 's'} so far" if count else ""
+        so_far = f" · {counted(count, 'caption')} so far" if count else ""
         return f"Looking at {clock(analysis.samples[-1].time)}{so_far}"
     return "Opening the video"
 
 
-def _done(visit: Visit) -> str:
+def _done(visit: Visit) -> Markup:
     analysis = visit.analysis
     if analysis is None:
-        return ""
-    count = len(analysis.captions)
-    keys = len(analysis.keyframes)
-    words = f"{keys} keyframe{'' if keys == 1 else 's'}, {count} caption{'' if count == 1 else 's'}"
+        return Markup()
+    words = f"{counted(len(analysis.keyframes), 'keyframe')}, {counted(len(analysis.captions), 'caption')}"
     took = "computed earlier" if analysis.from_store else f"{analysis.seconds:.1f} s"
-    return _line("Done", f"{words} · {took}", analysis.notes, more=_KEEP if _is_thin(analysis) else "")
-
-
-_KEEP = (
-    '<p class="more">Hardly any change was found. <button class="quiet toggle" data-keep>Keep every sample</button></p>'
-)
+    return macros("video").line("Done", f"{words} · {took}", analysis.notes, _is_thin(analysis))
 
 
 def _is_thin(analysis: Analysis) -> bool:
@@ -152,20 +149,17 @@ def _is_thin(analysis: Analysis) -> bool:
     return options.mode == "sliding" and not options.sampling.keep_all and captions <= 2 < len(analysis.samples)
 
 
+def _stopped(visit: Visit) -> str:
+    if not visit.interrupted or visit.path is None or visit.analysis is None:
+        return "Stopped"
+    reached = max((c.end for c in visit.analysis.captions), default=0.0)
+    return f"A run of {visit.path.name} was interrupted at {clock(reached)}"
+
+
 def _kept(analysis: Analysis | None) -> str:
     count = len(analysis.captions) if analysis else 0
-    return f"{count} caption{' is' if count == 1 else 's are'} kept" if count else "No caption was finished yet"
+    return counted(count, "caption is kept", "captions are kept") if count else "No caption was finished yet"
 
 
-def _bar(words: str, part: float | None, *, kind: str = "") -> str:
-    known = "" if part is None else f' value="{part:.3f}"'
-    return (
-        f'<div class="progress{kind}"><p>{esc(words)}</p>'
-        f'<progress max="1"{known} aria-label="Progress of the run"></progress></div>'
-    )
-
-
-def _line(head: str, words: str, notes: tuple[str, ...] = (), *, more: str = "") -> str:
-    items = "".join(f"<li>{esc(note)}</li>" for note in notes)
-    more += f'<ul class="notes">{items}</ul>' if items else ""
-    return f'<div class="progress ended"><p role="status"><b>{head}</b> · {esc(words)}</p>{more}</div>'
+def _bar(words: str, part: float | None, *, kind: str = "") -> Markup:
+    return macros("video").bar(words, part, kind)

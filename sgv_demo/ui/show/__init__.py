@@ -1,0 +1,1 @@
+"""The page's part: a result to be shown."""
