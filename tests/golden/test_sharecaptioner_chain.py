@@ -1,8 +1,9 @@
-"""Whole runs of the published demo on three clips: every prompt, id and string, greedy and with 3 beams."""
+"""Whole runs of the published demo on real clips: every prompt, id and string, greedy and with 3 beams."""
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ from PIL import Image
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
 
-GOLDEN = Path(__file__).parent / "sharecaptioner"
-RECORD: dict[str, Any] = json.loads((GOLDEN / "e2e.json").read_text())
+GOLDEN = Path(__file__).parent
+FRAMES = GOLDEN / "sharecaptioner"
+"""Both sets were recorded on the same frames."""
+RECORDS: dict[str, Any] = {
+    name: json.loads((GOLDEN / name / "e2e.json").read_text()) for name in ("sharecaptioner", "sharecaptioner-4khd")
+}
+CLIPS = [(name, clip) for name, record in RECORDS.items() for clip in record["videos"]]
 BEAMS = {"greedy": 1, "beams3": 3}
 
 
-@pytest.fixture(scope="module")
-def engine() -> sharecaptioner.ShareCaptioner:
-    return sharecaptioner.load(str(GOLDEN / "checkpoint"), quantization="none", dtype="float32", device="cpu")
+@cache
+def engine_of(layout: str) -> sharecaptioner.ShareCaptioner:
+    return sharecaptioner.load(str(GOLDEN / layout / "checkpoint"), quantization="none", dtype="float32", device="cpu")
 
 
 def drain(generation: Generation) -> tuple[list[str], Trace]:
@@ -51,11 +57,12 @@ def check(generation: Generation, recorded: dict[str, Any], beams: int) -> str:
 
 
 @pytest.mark.parametrize("decoding", BEAMS)
-@pytest.mark.parametrize("clip", RECORD["videos"])
-def test_sliding_captions_and_summary(clip, decoding, engine):
-    video, recorded = RECORD["videos"][clip]["video"], RECORD["videos"][clip][decoding]
+@pytest.mark.parametrize(("layout", "clip"), CLIPS)
+def test_sliding_captions_and_summary(layout, clip, decoding):
+    engine, told = engine_of(layout), RECORDS[layout]["videos"][clip]
+    video, recorded = told["video"], told[decoding]
     options = GenerationOptions(beams=BEAMS[decoding], max_new_tokens=16)
-    images = [np.asarray(Image.open(GOLDEN / name).convert("RGB")) for name in video["frames_png"]]
+    images = [np.asarray(Image.open(FRAMES / name).convert("RGB")) for name in video["frames_png"]]
     keyframes = [Keyframe(i, Frame(2.0 * i, image), None, 2.0 * i) for i, image in enumerate(images)]
     captions: list[Caption] = []
     for i, (keyframe, step) in enumerate(zip(keyframes, recorded["steps"], strict=True)):
@@ -69,7 +76,8 @@ def test_sliding_captions_and_summary(clip, decoding, engine):
 
 
 @pytest.mark.parametrize("decoding", BEAMS)
-def test_recaption(decoding, engine):
-    recorded = RECORD["recaption"][decoding]
+@pytest.mark.parametrize("layout", RECORDS)
+def test_recaption(layout, decoding):
+    engine, recorded = engine_of(layout), RECORDS[layout]["recaption"][decoding]
     options = GenerationOptions(beams=BEAMS[decoding], max_new_tokens=16)
     check(engine.recaption(recorded["input_text"], options), recorded, options.beams)
