@@ -66,11 +66,13 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     to_last = np.vstack([two, (0, 0, 1)]) @ np.vstack([one, (0, 0, 1)])
     soft = cv2.GaussianBlur(last.grey, (0, 0), _BLUR).astype(np.float32)
     across, down = (cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    now, before = (
-        _difference(middle.grey, soft, np.asarray(two, np.float64)),
-        _difference(first.grey, soft, to_last[:2]),
-    )
-    change = np.minimum(np.abs(now), np.abs(before)) - _SLACK * cv2.magnitude(across, down)
+    slack = _SLACK * cv2.magnitude(across, down)
+    now = _difference(middle.grey, soft, np.asarray(two, np.float64))
+    # The lesser of two differences is asked for: where the first shows nothing, the second needn't be measured.
+    if cells(np.clip(np.abs(now) - slack, 0, None)).mean(axis=2).max() <= _CHANGED:
+        return ()
+    before = _difference(first.grey, soft, to_last[:2])
+    change = np.minimum(np.abs(now), np.abs(before)) - slack
     mean = cells(np.clip(change, 0, None).astype(np.float32)).mean(axis=2)
     changed = mean > max(_CHANGED, _NOISE * float(np.median(mean)))
     mask = changed & ~_turning(now, before - now)
@@ -95,9 +97,12 @@ def _difference(before: Grey, after: Floats, matrix: NDArray[np.float64]) -> Flo
         return np.zeros_like(after)
     moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(moved, (0, 0), _BLUR).astype(np.float32)
-    gain = float(np.clip(after[seen].std() / max(1.0, float(soft[seen].std())), 0.3, 3.0))
-    lit = (soft - float(np.median(soft[seen][::7]))) * gain + float(np.median(after[seen][::7]))
-    return np.asarray((after - lit) * cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)), np.float32)
+    mask = seen.astype(np.uint8)
+    spread = [float(cv2.meanStdDev(picture, mask=mask)[1][0, 0]) for picture in (after, soft)]
+    gain = float(np.clip(spread[0] / max(1.0, spread[1]), 0.3, 3.0))
+    middle = [float(np.median(picture[seen][::7])) for picture in (after, soft)]
+    lit = soft * np.float32(gain) + np.float32(middle[0] - gain * middle[1])
+    return np.asarray((after - lit) * cv2.erode(mask, np.ones((5, 5), np.uint8)), np.float32)
 
 
 def _turning(now: Floats, before: Floats) -> NDArray[np.bool_]:
