@@ -281,6 +281,8 @@ def _across(shots: Sequence[tuple[float, float, str]]) -> str:
     if len(shots) == 2:
         names = ["before the cut", "after the cut"]
     told = [(name, text) for name, (*_, text) in zip(names, shots, strict=True) if text]
+    if len(shots) == 2 and not shots[1][2]:
+        told = [("until then", shots[0][2])]
     clauses = [f"{name} {'the camera' if i == 0 else 'it'} {text}" for i, (name, text) in enumerate(told)]
     return sentence("; ".join(clauses))
 

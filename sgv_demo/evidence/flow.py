@@ -9,7 +9,6 @@ measured coarsely first, which is a fifth of the work, and finely only where the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -131,8 +130,8 @@ class Flow:
     """Measures steps; one for each video, because the flow keeps its buffers."""
 
     def __init__(self) -> None:
-        self._coarse = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.coarse = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._even = cv2.createCLAHE(3.0, (8, 8))
 
     def plate(self, frame: Frame) -> Plate:
@@ -145,8 +144,9 @@ class Flow:
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         even = np.asarray(self._even.apply(grey), np.uint8)
         contrast = _deviation(grey)
-        # Every second row says as much about grain as all of them.
-        clear = contrast >= _FLAT and _alike(grey[::2, 1:], grey[::2, :-1]) >= _GRAIN
+        # Neighbours of one mean and deviation correlate by 1 - E (a - b)² / (2 σ²).
+        rough = cv2.norm(grey[:, 1:], grey[:, :-1], cv2.NORM_L2SQR) / grey[:, 1:].size
+        clear = contrast >= _FLAT and 1 - rough / (2 * contrast**2) >= _GRAIN
         return Plate(frame.time, grey, even, contrast, clear)
 
     def step(self, before: Plate, after: Plate) -> Step:
@@ -158,15 +158,15 @@ class Flow:
         step = Step(before.time, after.time, before.contrast, after.contrast)
         if not (before.clear and after.clear):
             return replace(step, different=before.contrast >= _FLAT and after.contrast >= _FLAT)
-        found = self._follow(self._coarse, step, before, after, (0.0, 0.0))
+        found = self._follow(self.coarse, step, before, after, (0.0, 0.0))
         if min(found.consistent, found.support) < _SETTLED:
-            found = self._follow(self._fine, step, before, after, (0.0, 0.0))
+            found = self._follow(self.fine, step, before, after, (0.0, 0.0))
         if found.consistent < 2 * _SAME:
             size = before.even.shape[::-1]
             window = cv2.createHanningWindow(size, cv2.CV_32F)
             (x, y), _ = cv2.phaseCorrelate(before.even.astype(np.float32), after.even.astype(np.float32), window)
             if abs(x) + abs(y) > _REACH and _correlation(before.grey, after.grey, (x, y)) > _SAME_SHIFTED:
-                shifted = self._follow(self._fine, step, before, after, (x, y))
+                shifted = self._follow(self.fine, step, before, after, (x, y))
                 found = max(found, shifted, key=lambda step: step.consistent)
         different = found.consistent < _SAME and _correlation(before.grey, after.grey) < _SAME_DETAIL
         return replace(found, different=different)
@@ -175,15 +175,13 @@ class Flow:
         self, how: cv2.DISOpticalFlow, step: Step, before: Plate, after: Plate, guess: tuple[float, float]
     ) -> Step:
         """Fills in `step` from the flow that starts at a `guess` of the shift in pixels."""
-        flow, trip = _both_ways(how, before.even, after.even, guess)
         points, texture = _points(before.even)
-        column, row = points.T
-        target = points + flow[row, column]
+        target, trip = _both_ways(how, before.even, after.even, points, guess)
         height, width = before.grey.shape
         inside = ((target >= 0) & (target <= (width - 1, height - 1))).all(axis=1)
         textured = (texture >= _TEXTURE) & inside
         # A point that something covers or uncovers has no partner: there and back it doesn't come home.
-        good = textured & (trip[row, column] < _ROUND_TRIP)
+        good = textured & (trip < _ROUND_TRIP)
         consistent = float(good.sum()) / max(1, int(textured.sum()))
         if good.sum() < _MIN_POINTS or consistent < _SAME:
             return replace(step, consistent=consistent)
@@ -212,23 +210,22 @@ class Flow:
         return measured
 
 
-def _both_ways(how: cv2.DISOpticalFlow, before: Grey, after: Grey, guess: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Returns the flow (h, w, 2) and how far each point ends from its start after going there and back (h, w)."""
-    start = np.full((*before.shape, 2), guess, np.float32)
-    flow = np.asarray(how.calc(before, after, start.copy()), np.float32)
-    back = np.asarray(how.calc(after, before, -start), np.float32)
-    x, y = _grid(*before.shape)
-    returned = cv2.remap(back, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return flow, np.asarray(cv2.magnitude(*cv2.split(flow + returned)), np.float32)
+def _both_ways(
+    how: cv2.DISOpticalFlow, before: Grey, after: Grey, points: NDArray[np.intp], guess: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """(n, 2) and (n,): where each of the `points` goes, and how many pixels off it is after going there and back."""
+    start = np.full((*before.shape, 2), guess, np.float32) if any(guess) else None
+    back_start = None if start is None else -start
+    flow = np.asarray(how.calc(before, after, start), np.float32)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    back = np.asarray(how.calc(after, before, back_start), np.float32)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    column, row = points.T
+    target = (points + flow[row, column]).astype(np.float32)
+    returned = cv2.remap(back, target[:, :1], target[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    return target, np.linalg.norm(target + returned - points, axis=1).astype(np.float32)
 
 
 def _deviation(values: Grey) -> float:
     return float(cv2.meanStdDev(values)[1][0, 0])
-
-
-def _alike(one: Grey, other: Grey) -> float:
-    """Correlation of two pictures of one shape."""
-    return float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0])
 
 
 def _refine(before: Grey, after: Grey, points: Floats, matrix: Matrix) -> Matrix:
@@ -267,13 +264,6 @@ def _correlation(before: Grey, after: Grey, shift: tuple[float, float] = (0.0, 0
     pair = there, here
     a, b = (cv2.GaussianBlur(p, (0, 0), 1.5).astype(np.float32) - cv2.GaussianBlur(p, (0, 0), 12) for p in pair)
     return float((a * b).sum() / max(1e-6, float(np.sqrt((a * a).sum() * (b * b).sum()))))
-
-
-@lru_cache(maxsize=4)
-def _grid(height: int, width: int) -> tuple[Floats, Floats]:
-    """Column and row of each pixel, (h, w) each; nobody writes into them."""
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return x, y
 
 
 def _points(even: Grey) -> tuple[NDArray[np.intp], Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -64,6 +65,9 @@ def _story(record: Record) -> Iterator[str]:
         yield "The light stays the same."
 
 
+_CHANGING = re.compile(r"\b(chang|gets?\b|getting|turn|becom|fad)")
+
+
 def _answer(record: Record, question: str) -> Iterator[str]:
     looks = _looks(record)
     if not looks:
@@ -72,12 +76,16 @@ def _answer(record: Record, question: str) -> Iterator[str]:
     if brightest - darkest < _TOLD:
         yield f"The light stays the same: the picture is {light_word(looks[0][1])}."
         return
-    dark = f"darkest at {clock(dark_at)} ({light_word(darkest)})"
-    bright = f"brightest at {clock(bright_at)} ({light_word(brightest)})"
+    words = light_word(darkest), light_word(brightest)
+    named = [f" ({word})" if words[0] != words[1] else "" for word in words]
+    dark, bright = f"darkest at {clock(dark_at)}{named[0]}", f"brightest at {clock(bright_at)}{named[1]}"
     first, second = (dark, bright) if "dark" in question else (bright, dark)
-    yield sentence(f"it is {first} and {second}")
-    for gap in sorted(_changes(record)[:3], key=lambda gap: gap.start):
-        yield sentence(f"{span(gap.start, gap.end)} it gets {_much(gap.light)} (by {percent(abs(gap.light))})")
+    extremes = sentence(f"it is {first} and {second}")
+    changes = [
+        sentence(f"{span(gap.start, gap.end)} it gets {_much(gap.light)} (by {percent(abs(gap.light))})")
+        for gap in sorted(_changes(record)[:3], key=lambda gap: gap.start)
+    ]
+    yield from [*changes, extremes] if _CHANGING.search(question) else [extremes, *changes]
 
 
 def _spans(record: Record) -> Iterator[Span]:

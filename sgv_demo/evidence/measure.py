@@ -35,7 +35,7 @@ class GapMeter:
     """Fed with frames in order, tells what happened between any two neighbouring keyframes."""
 
     def __init__(self) -> None:
-        self._flow = Flow()
+        self.flow = Flow()
         self._plates: list[Plate] = []
         self._steps: list[Step] = []
 
@@ -43,7 +43,7 @@ class GapMeter:
         """Takes the next frame, about four a second; one that isn't later than the last is left out."""
         if self._plates and frame.time <= self._plates[-1].time:
             return
-        plate = self._flow.plate(frame)
+        plate = self.flow.plate(frame)
         if self._plates and self._plates[-1].grey.shape != plate.grey.shape:
             self._plates = [_reshape(old, plate) for old in self._plates]
         if self._plates:
@@ -77,14 +77,14 @@ class GapMeter:
 
     def _step(self, plate: Plate) -> Step:
         """Measures the step to `plate`; when the last picture was a sudden other one, also whether it was a flash."""
-        step = self._flow.step(self._plates[-1], plate)
+        step = self.flow.step(self._plates[-1], plate)
         if len(self._plates) == 1 or not self._steps:
             return step
         first, middle = self._plates
         last = self._steps[-1]
         flash = middle.contrast < 0.7 * min(first.contrast, plate.contrast)
         if flash and not last.reliable and plate.time - first.time <= _MOMENT:
-            return replace(step, returns=self._flow.step(first, plate).reliable)
+            return replace(step, returns=self.flow.step(first, plate).reliable)
         if all(one.reliable or one.narrow for one in (last, step)):
             return replace(step, regions=regions(first, middle, plate, last.matrix, step.matrix))
         return step

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sgv_demo.evidence.flow import Floats, Grey, Plate, Region, Step, cells
 from sgv_demo.evidence.kind import Gap, Kind, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import place
-from sgv_demo.evidence.words import join, percent, sentence, span, when, where
+from sgv_demo.evidence.words import after_colon, join, percent, sentence, span, when, where
 from sgv_demo.types import Evidence, Look, Moving
 
 Matrix: TypeAlias = Sequence[Sequence[float]]
@@ -69,7 +69,7 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     slack = _SLACK * cv2.magnitude(across, down)
     now = _difference(middle.grey, soft, np.asarray(two, np.float64))
     # The lesser of two differences is asked for: where the first shows nothing, the second needn't be measured.
-    if cells(np.clip(np.abs(now) - slack, 0, None)).mean(axis=2).max() <= _CHANGED:
+    if cells(np.clip(np.abs(now) - slack, 0, None).astype(np.float32)).mean(axis=2).max() <= _CHANGED:
         return ()
     before = _difference(first.grey, soft, to_last[:2])
     change = np.minimum(np.abs(now), np.abs(before)) - slack
@@ -274,8 +274,8 @@ def _spelled(gap: Evidence) -> str:
     """ "something large moves up on the left from 0:02 to 0:04"."""
     largest = sorted(gap.moving, key=lambda thing: -thing.area)[:2]
     timed = all(thing.start is not None for thing in largest)
-    clause = told(largest)[0].rstrip(".")
-    return f"{clause[:1].lower()}{clause[1:]}{'' if timed else ' ' + span(gap.start, gap.end)}"
+    clause = after_colon(told(largest)[0]).rstrip(".")
+    return clause if timed else f"{clause} {span(gap.start, gap.end)}"
 
 
 def _story(record: Record) -> Iterator[str]:
@@ -289,7 +289,7 @@ def _answer(record: Record, question: str) -> Iterator[str]:
     if record.evidence and not any(gap.moving for gap in record.evidence):
         yield "Nothing was seen to move on its own, apart from the camera."
     for gap in _busiest(record, 4):
-        yield sentence(f"{span(gap.start, gap.end)}: {told(gap.moving, gap)[0]}")
+        yield sentence(f"{span(gap.start, gap.end)}: {after_colon(told(gap.moving, gap)[0])}")
 
 
 KIND = Kind(

@@ -133,7 +133,7 @@ KIND = Kind(
     topic=Topic(
         r"text|written|write|reads?\b|title|sign\b|signs\b|words?\b|letters?\b|subtitle|caption|logo",
         _answer,
-        "Read on the keyframes only; what stood there in between may be missing.",
+        "Only the keyframes were read; what stood there in between may be missing.",
     ),
     doubts=_doubts,
 )

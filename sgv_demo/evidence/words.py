@@ -25,6 +25,11 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
+def after_colon(text: str) -> str:
+    """A sentence as it goes on after a colon: with a small letter."""
+    return f"{text[:1].lower()}{text[1:]}"
+
+
 def span(start: float, end: float) -> str:
     """ "at 0:04" or "from 0:04 to 0:06"."""
     a, b = clock(start), clock(end)

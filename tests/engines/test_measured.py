@@ -70,7 +70,7 @@ def test_the_first_picture_is_described_by_its_measurements() -> None:
 def test_a_pair_is_told_from_its_evidence() -> None:
     assert difference(EVIDENCE) == (
         "At 0:01 a cut brings a new shot, evenly lit and mostly sky blue, with tan. "
-        "Before the cut the camera pans to the right. "
+        "Until then the camera pans to the right. "
         "Something moves to the left in the upper right. The text “EXIT” appears. “START” is gone."
     )
 
@@ -187,11 +187,29 @@ def test_answers_come_from_facts(question: str, answer: str) -> None:
 
 def test_a_moment_is_answered_from_the_span_that_holds_it() -> None:
     assert ask("What happens at 0:01?").startswith(
-        "At 0:01: the camera pans to the right. That is measured from 0:00 to 0:02."
+        "At 0:01: the camera pans to the right. That rests on what was measured from 0:00 to 0:02."
     )
     assert ask("What happens at 0:06?").startswith("At 0:06: the camera zooms in.")
     assert ask("Which colours are there at 0:04?").startswith("At 0:04: the picture is rather dark")
     assert "The video ends at 0:08" in ask("What happens at 1:30?")
+
+
+def test_only_what_holds_at_a_moment_is_told_of_it() -> None:
+    moves = (CameraMove("pan left", 0, 4, 0.5, "frame widths"), CameraMove("static", 4, 8, 0, "frame widths"))
+    things = (Moving("left", "up", 0.1, 0.05, 0.0, 2.0), Moving("right", "down", 0.1, 0.05, 5.0, 8.0))
+    long = Evidence(0, 8, ("cut",), moves, cuts=(4.0,), light=0.3, moving=things)
+    text = ask("What happens at 0:06?", replace(SCENE, evidence=(long,)))
+    assert text.startswith("At 0:06: the camera holds still. Something moves down on the right from 0:05 on.")
+    assert "0:04" not in text.split("That rests")[0]
+    assert "cut" in ask("What happens at 0:04?", replace(SCENE, evidence=(long,)))
+
+
+def test_a_change_that_is_asked_for_comes_first_and_nothing_else_is_told() -> None:
+    scene = replace(SCENE, evidence=(gap(0, "static", light=0.2), *SCENE.evidence[1:]))
+    assert ask("When does the light change?", scene) == (
+        "From 0:00 to 0:02 it gets brighter (by 20 %). It is brightest at 0:08 (evenly lit) and darkest at 0:00 "
+        "(dark). Measured from the mean brightness of the keyframes."
+    )
 
 
 def test_what_happens_is_told_in_order_and_what_can_not_be_told_last() -> None:
@@ -213,7 +231,7 @@ def test_what_can_not_be_known_is_said(question: str) -> None:
 def test_moving_things_are_found() -> None:
     busy = replace(SCENE.evidence[0], moving=(Moving("lower left", "up", 0.1, 0.2),))
     scene = replace(SCENE, evidence=(busy, *SCENE.evidence[1:]))
-    assert ask("What is moving?", scene).startswith("From 0:00 to 0:02: Something large moves up in the lower left.")
+    assert ask("What is moving?", scene).startswith("From 0:00 to 0:02: something large moves up in the lower left.")
 
 
 def test_things_that_move_alike_are_told_together() -> None:
@@ -233,7 +251,7 @@ def test_where_things_move_is_told_in_order() -> None:
         for g, a in zip(SCENE.evidence, areas, strict=True)
     ]
     text = ask("What is moving?", replace(SCENE, evidence=tuple(gaps)))
-    sizes = ("Something moves", "Something small", "Something large")
+    sizes = ("something moves", "something small", "something large")
     assert [text.index(size) for size in sizes] == sorted(text.index(size) for size in sizes)
 
 

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sgv_demo.engines import Scene
 from sgv_demo.engines.measured.prose import describe_gap, describe_look
 from sgv_demo.evidence import KINDS
 from sgv_demo.evidence.kind import Topic
 from sgv_demo.evidence.look import appearance
-from sgv_demo.evidence.words import clock, sentence, span
+from sgv_demo.evidence.words import after_colon, clock, sentence, span
 from sgv_demo.types import Evidence
 
 _CAN = "This engine measures camera movement, cuts, light, colours, motion and text; it recognises nothing else."
 
 _TIME = re.compile(r"\b(?:(\d{1,2}):)?(\d{1,3}):(\d{2})\b|\b(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b")
-_UNKNOWABLE = re.compile(
-    r"\b(who|whose|why|name|names|emotions?|feel\w*|think\w*|say|says|said|persons?|people|man|men|woman|women|child"
-    r"|children|girl|boy|faces?|dogs?|cats?|animals?|birds?|cars?|sounds?|music|voice)\b"
+_NOBODY = re.compile(
+    r"\b(persons?|people|man|men|woman|women|child|children|girl|boy|faces?|dogs?|cats?|animals?|birds?|cars?|sounds?"
+    r"|music|voice|emotions?|names?)\b"
 )
+_NEVER = re.compile(r"\b(who|whose|why|feel\w*|think\w*|say|says|said)\b")
+"""Questions that no measurement answers."""
 _STILL = ("light", "colour", "text")
 """Kinds of evidence that a single picture shows."""
 _MOST_TOPICS = 3
+_NEAR = 1.0
+"""Seconds: a cut this near belongs to the moment that was asked about."""
 
 
 def answer_sentences(scene: Scene, question: str) -> Iterator[str]:
     """Sentences that answer `question` from the scene's measurements, with times as m:ss."""
     low = question.lower()
     topics = [topic for topic in _topics() if re.search(rf"\b(?:{topic.asked})", low)]
-    unknowable, moment = _UNKNOWABLE.search(low), _moment(low)
-    if unknowable:
-        yield f"About “{unknowable.group(1)}” nothing can be told: {_CAN[:1].lower()}{_CAN[1:]}"
+    if len(topics) > 1 and _HAPPENING in topics:
+        topics.remove(_HAPPENING)
+    moment, unknown = _moment(low), _unknown(low)
+    yield from unknown
     if moment is not None and _DURATION not in topics:
         yield from _at(scene, moment, low)
     elif topics:
@@ -40,13 +46,20 @@ def answer_sentences(scene: Scene, question: str) -> Iterator[str]:
             yield from [*found, *([topic.basis] if found and topic.basis else [])]
         if not scene.keyframes and _DURATION not in topics:
             yield "Nothing was measured in this video."
-    elif not unknowable:
+    elif not unknown:
         yield f"That can't be told from measurements. {_CAN}"
 
 
 def _topics() -> list[Topic]:
     """What can be asked about: every evidence kind with a topic, then what isn't measured between keyframes."""
     return [*(kind.topic for kind in KINDS if kind.topic), _DURATION, _SHARPNESS, _HAPPENING]
+
+
+def _unknown(question: str) -> list[str]:
+    """What can't be told, where a question asks for it."""
+    if named := _NOBODY.search(question):
+        return [f"About “{named.group(1)}” nothing can be told: {after_colon(_CAN)}"]
+    return [f"That can't be told from measurements. {_CAN}"] if _NEVER.search(question) else []
 
 
 def _moment(question: str) -> float | None:
@@ -75,14 +88,27 @@ def _at(scene: Scene, moment: float, question: str) -> Iterator[str]:
     if holding:
         # Where one span ends and the next begins the question is about what follows.
         gap = holding[-1]
-        told.append(f"{' '.join(describe_gap(gap, None))} That is measured {span(gap.start, gap.end)}.")
+        said = " ".join(describe_gap(_narrowed(gap, moment), None)) or "Nothing was measured."
+        told.append(f"{said} That rests on what was measured {span(gap.start, gap.end)}.")
     if looks:
         time, look = min(looks, key=lambda pair: abs(pair[0] - moment))
         name = "the picture" if time == moment else f"the nearest keyframe, at {clock(time)},"
         told.insert(0 if still else len(told), " ".join(describe_look(look, opening=name)))
     lead, *rest = told
-    yield f"At {clock(moment)}: {lead[:1].lower()}{lead[1:]}"
+    yield f"At {clock(moment)}: {after_colon(lead)}"
     yield from rest
+
+
+def _narrowed(gap: Evidence, moment: float) -> Evidence:
+    """What of a gap's evidence holds at one moment; what has no time of its own holds for the whole gap."""
+    moves = tuple(move for move in gap.moves if move.start <= moment <= move.end)[-1:] or gap.moves
+    things = tuple(t for t in gap.moving if t.start is None or t.end is None or t.start <= moment <= t.end)
+    words = tuple(move.word for move in moves) or gap.camera
+    if not gap.cuts:
+        return replace(gap, camera=words, moves=moves, moving=things)
+    # Light and colours changed with the cut, which may be far from the moment.
+    cuts = tuple(cut for cut in gap.cuts if abs(cut - moment) <= _NEAR)
+    return replace(gap, camera=words, moves=moves, cuts=cuts, moving=things, light=0.0, colour=None)
 
 
 def _duration(scene: Scene, question: str) -> Iterator[str]:
@@ -108,7 +134,7 @@ def _happening(scene: Scene, question: str) -> Iterator[str]:
     before = ""
     for gap in sorted(telling, key=lambda g: g.start):
         text = " ".join(describe_gap(gap, None, before))
-        yield sentence(f"{span(gap.start, gap.end)}: {text[:1].lower()}{text[1:]}")
+        yield sentence(f"{span(gap.start, gap.end)}: {after_colon(text)}")
         before = text
     if not telling and scene.keyframes and (look := scene.keyframes[0].look):
         yield f"There is one picture, which is {appearance(look)}."
