@@ -1,14 +1,18 @@
 """Watches a video once, in order: samples, keeps keyframes, measures the gaps between them.
 
 Causal: a keyframe and its evidence come out as soon as the reader has passed it, so that the first caption never waits
-for the last frame.
+for the last frame. Two threads do it: one reads frames and measures from one to the next, the other reads text and
+tells what was measured; each is a few items ahead of whoever takes them, so that no engine waits for what could be
+there.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from heapq import merge
 from pathlib import Path
@@ -19,8 +23,9 @@ from numpy.typing import NDArray
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Event, Kept, Measured, Noted, Opened, Sampled, Working
 from sgv_demo.evidence.look import is_blank, look
-from sgv_demo.evidence.measure import GapMeter
-from sgv_demo.evidence.reading import text_reader
+from sgv_demo.evidence.measure import GapMeter, Steps, measured
+from sgv_demo.evidence.reading import Reading, text_reader
+from sgv_demo.keyframes.ahead import ahead
 from sgv_demo.keyframes.published import captioner_indices
 from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
 from sgv_demo.keyframes.similarity import Embedder, make_embedder
@@ -30,6 +35,9 @@ from sgv_demo.video.reader import VideoReader, open_video
 
 CHOOSING_LONG_SIDE = 480
 """Pixels: enough for similarity and motion while a maximum number of keyframes is being chosen."""
+
+_AHEAD = 8
+"""Items that a thread may be ahead: a few keyframes, whose pictures must stay in memory till they are taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,33 +56,59 @@ class _Seen:
     last: bool = False
 
 
-def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Iterator[Event | Step]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chosen:
+    """A frame that becomes a keyframe, and what happened since the one before it."""
+
+    frame: Frame
+    similarity: float | None
+    steps: Steps | None
+
+
+def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:
     """Yields `Opened`, then `Sampled`, `Kept`, `Measured` and a `Step` for each keyframe, and `Noted` at the end.
 
     Raises:
         VideoError: the file can't be read.
         SettingsError: the range is empty.
     """
+    return ahead(_watch(path, sampling, settings), _AHEAD)
+
+
+def _watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:
     backend = "decord" if sampling.published else "pyav"
-    with open_video(path, settings, backend=backend) as reader:
+    with ThreadPoolExecutor(1) as loading, open_video(path, settings, backend=backend) as reader:
+        teller = _Teller(sampling)
+        if teller.text:
+            # The models load while the first frames are read; what goes wrong with them shows at the first reading.
+            loading.submit(teller.text.reader.load)
         yield Opened(reader.info)
         _check_range(sampling, reader.info)
-        ends = reader.info.start + reader.info.duration
-        until = min(ends, sampling.end if sampling.end is not None else ends)
-        keeper = _Keeper(sampling, until, settings.clip_model or None)
-        if sampling.maximum:
-            yield from _limited(reader, sampling, settings, keeper)
-        else:
-            long_side = None if sampling.published else settings.frame_long_side
-            for seen in _frames(path, reader, sampling, settings, long_side):
-                yield from keeper.offer(seen)
-                if keeper.count >= settings.max_keyframes:
-                    yield Noted(f"Stopped at {keeper.count} keyframes, the most in one run; choose a shorter range.")
-                    break
-        if not keeper.count:
+        with closing(ahead(_chosen(path, reader, sampling, settings), _AHEAD)) as items:
+            for item in items:
+                yield from teller.tell(item) if isinstance(item, _Chosen) else (item,)
+        if not teller.count:
             raise SettingsError("No picture lies in the chosen range; widen it.")
         for note in reader.notes:
             yield Noted(note)
+
+
+def _chosen(
+    path: Path, reader: VideoReader, sampling: SamplingOptions, settings: Settings
+) -> Generator[Event | _Chosen, None, None]:
+    """Samples, and the frames that become keyframes."""
+    ends = reader.info.start + reader.info.duration
+    until = min(ends, sampling.end if sampling.end is not None else ends)
+    keeper = _Keeper(sampling, until, settings.clip_model or None)
+    if sampling.maximum:
+        yield from _limited(reader, sampling, settings, keeper)
+        return
+    long_side = None if sampling.published else settings.frame_long_side
+    for seen in _frames(path, reader, sampling, settings, long_side):
+        yield from keeper.offer(seen)
+        if len(keeper.embeddings) >= settings.max_keyframes:
+            yield Noted(f"Stopped at {len(keeper.embeddings)} keyframes, the most in one run; choose a shorter range.")
+            return
 
 
 def expected_samples(info: VideoInfo, sampling: SamplingOptions) -> int:
@@ -99,7 +133,7 @@ def _check_range(sampling: SamplingOptions, info: VideoInfo) -> None:
 
 
 class _Keeper:
-    """Turns frames into samples, keyframes and evidence."""
+    """Turns frames into samples and chosen frames, and measures from one frame to the next."""
 
     def __init__(self, sampling: SamplingOptions, end: float, clip_model: str | None) -> None:
         self.sampling = sampling
@@ -110,20 +144,19 @@ class _Keeper:
             sampling.threshold_in_force, keep_all=sampling.keep_all, every=sampling.every
         )
         self.meter = GapMeter() if sampling.measure else None
-        self.text = text_reader() if sampling.measure and sampling.read_text else None
         self.embeddings: list[NDArray[np.float32]] = []
         """Of the kept ones."""
         self.waiting = False
         """True after a blank start, until something is seen."""
-        self.previous: Keyframe | None = None
-        self.count = 0
+        self.previous: Frame | None = None
+        """The last frame that was chosen."""
 
-    def offer(self, seen: _Seen) -> Iterator[Event | Step]:
+    def offer(self, seen: _Seen) -> Iterator[Event | _Chosen]:
         """What one frame leads to."""
         for frame, decision in self.decide(seen):
             yield Sampled(Sample(frame.time, decision.similarity, decision.kept))
             if decision.kept:
-                yield from self.keep(frame, decision.similarity)
+                yield self.choose(frame, decision.similarity)
 
     def decide(self, seen: _Seen) -> Iterator[tuple[Frame, Decision]]:
         """Measures a frame and, where it is a sample or the last one, asks the selector."""
@@ -145,16 +178,31 @@ class _Keeper:
             self.embeddings.append(embedding)
         yield frame, decision
 
-    def keep(self, frame: Frame, similarity: float | None) -> Iterator[Event | Step]:
+    def choose(self, frame: Frame, similarity: float | None) -> _Chosen:
         """Makes `frame` the next keyframe."""
+        steps = self.meter.steps(self.previous, frame) if self.meter and self.previous else None
+        self.previous = frame
+        return _Chosen(frame, similarity, steps)
+
+
+class _Teller:
+    """Turns chosen frames into keyframes with their looks and their evidence."""
+
+    def __init__(self, sampling: SamplingOptions) -> None:
+        self.sampling = sampling
+        self.text = Reading(text_reader()) if sampling.measure and sampling.read_text else None
+        self.previous: Keyframe | None = None
+        self.count = 0
+
+    def tell(self, chosen: _Chosen) -> Iterator[Event | Step]:
+        """What a chosen frame leads to."""
+        frame = chosen.frame
         if self.text:
             yield Working(f"Reading text in the picture at {frame.time:.1f} s")
-        measured = look(frame, self.text) if self.sampling.measure else None
+        seen = look(frame, self.text) if self.sampling.measure else None
         stated = 2.0 * self.count if self.sampling.published else frame.time
-        keyframe = Keyframe(self.count, frame, similarity, stated, measured)
-        evidence = None
-        if self.meter and self.previous:
-            evidence = self.meter.gap(self.previous, keyframe)
+        keyframe = Keyframe(self.count, frame, chosen.similarity, stated, seen)
+        evidence = measured(self.previous, keyframe, chosen.steps) if self.previous and chosen.steps else None
         yield Kept(keyframe.mark(), frame)
         if evidence:
             yield Measured(evidence)
@@ -242,7 +290,7 @@ def _mark(frames: Iterable[Frame], sampling: SamplingOptions, tolerance: float) 
 
 def _limited(
     reader: VideoReader, sampling: SamplingOptions, settings: Settings, keeper: _Keeper
-) -> Iterator[Event | Step]:
+) -> Iterator[Event | _Chosen]:
     """At most `sampling.maximum` keyframes: choose them on small pictures first, then read those alone."""
     kept: list[float] = []
     for seen in _frames(reader.info.path, reader, sampling, settings, CHOOSING_LONG_SIDE):
@@ -259,4 +307,4 @@ def _limited(
     times = [kept[i] for i in chosen.indices]
     frames = reader.near(times, long_side=long_side, exact=True)
     for frame, similarity in zip(frames, chosen.similarities, strict=False):
-        yield from keeper.keep(frame, similarity)
+        yield keeper.choose(frame, similarity)

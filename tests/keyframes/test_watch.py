@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +14,7 @@ import pytest
 
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Event, Noted, Opened, Sampled
+from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.keyframes.watch import Step, _mark, expected_samples, watch
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, SamplingOptions
@@ -44,6 +46,22 @@ def test_published_sampling_keeps_to_a_range_and_closes_nothing(clip: Path, sett
 def test_a_start_at_the_very_end_is_refused(clip: Path, settings: Settings) -> None:
     with pytest.raises(SettingsError, match="but the video ends at 8"):
         list(watch(clip, replace(QUICK, start=8.0), settings))
+
+
+def test_measuring_goes_on_while_a_caption_is_written(
+    clip: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed: list[float] = []
+    feed = GapMeter.feed
+    monkeypatch.setattr(GapMeter, "feed", lambda meter, frame: (fed.append(frame.time), feed(meter, frame))[1])
+    items = watch(clip, SamplingOptions(keep_all=True, read_text=False), settings)
+    first = next(item for item in items if isinstance(item, Step))
+    for _ in range(500):
+        if fed[-1] >= first.keyframe.time + 4:
+            break
+        time.sleep(0.02)
+    assert fed[-1] >= first.keyframe.time + 4, "nobody took an item meanwhile"
+    items.close()
 
 
 def test_the_most_keyframes_in_a_run(clip: Path, settings: Settings) -> None:
