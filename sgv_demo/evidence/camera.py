@@ -270,6 +270,8 @@ def _sentences(evidence: Evidence, after: Look | None) -> Iterator[Wordings]:
     elif len({text for *_, text in shots}) == 1:
         how = "before and after the cut" if len(shots) == 2 else "in each shot"
         yield [f"The camera {told[0][2]} {how}.", f"{sentence(how)[:-1]} the camera {told[0][2]}."]
+    elif len(told) > 1 and len({text for *_, text in told}) == 1:
+        yield [f"Wherever it can be told, the camera {told[0][2]}."]
     else:
         yield [_across(shots)]
 

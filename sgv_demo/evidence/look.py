@@ -171,5 +171,7 @@ def colours(look: Look, most: int = 3) -> str:
 
 def appearance(look: Look) -> str:
     """ "evenly lit and mostly sky blue, with tan", "dark, in brown and grey"."""
-    named = colours(look)
-    return f"{light_word(look.light)}{',' if named.startswith('in ') else ' and'} {named}"
+    named, light = colours(look), light_word(look.light)
+    if named.startswith("almost all") and light == f"almost {named.split()[-1]}":
+        return named
+    return f"{light}{',' if named.startswith('in ') else ' and'} {named}"

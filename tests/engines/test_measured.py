@@ -92,6 +92,17 @@ def test_movement_is_told_before_and_after_a_cut() -> None:
     assert "The camera holds still before and after the cut." in difference(still)
 
 
+def test_nothing_is_said_twice() -> None:
+    spans = ((0, 4, "static"), (4, 4.5, "unknown"), (4.5, 8, "static"))
+    moves = tuple(CameraMove(word, start, end, 0.0, "frame widths") for start, end, word in spans)
+    text = difference(Evidence(0, 8, ("cut",), moves, cuts=(4.0, 4.5)))
+    assert text.endswith("Wherever it can be told, the camera holds still.")
+    black = replace(LOOK, light=0.01, colours=(("black", 0.99),), text=(), detail="nowhere", contrast=0.2)
+    assert words(CAPTIONER.describe(keyframe(0, black), PLAIN)) == (
+        "The first picture is almost all black. It shows hardly any detail."
+    )
+
+
 def test_times_of_change_inside_a_gap_are_told() -> None:
     moves = (CameraMove("static", 0, 4, 0, "frame widths"), CameraMove("zoom in", 4, 8, 1.2, "times"))
     things = (Moving("left", "up", 0.1, 0.02, 5.0, 8.0), Moving("top", "right", 0.1, 0.2, 0.0, 2.0))
