@@ -13,8 +13,9 @@ from tests.browser.axe import serious
 from tests.browser.conftest import Server, Visitor, arrive
 
 
-def test_judging_is_seen_without_a_mouse_over_it(visitor: Visitor, clip: Path) -> None:
+def test_judging_is_seen_on_the_card_that_is_read_without_a_mouse_over_it(visitor: Visitor, clip: Path) -> None:
     page = visitor.ready(clip).run().done().page
+    visitor.active(1)
     page.mouse.move(2, 2)
     buttons = visitor.cards().nth(1).locator(".verdicts")
     expect(buttons).to_have_css("opacity", "1")
@@ -26,14 +27,16 @@ def test_judging_is_seen_without_a_mouse_over_it(visitor: Visitor, clip: Path) -
 def test_before_the_first_caption_the_list_says_that_the_run_has_begun(
     visitor: Visitor, clip: Path, server: Server
 ) -> None:
-    empty = visitor.page.locator("#cards .empty")
-    visitor.ready(clip).tab("2 Captions")
-    expect(empty).to_have_text(re.compile("Choose a video"), use_inner_text=True)
+    empty = visitor.page.locator("#cards-empty")
+    visitor.tab("2 Captions")
+    expect(empty).to_have_text(re.compile("Choose a video"))
+    visitor.tab("1 Video").ready(clip).tab("2 Captions")
+    expect(empty).to_have_text(re.compile("Press Run"))
     server.script.gate.clear()
     visitor.page.evaluate(
         """() => new MutationObserver(() => {
              const list = document.querySelector('.list.cards');
-             const said = list.nextElementSibling.innerText;
+             const said = document.querySelector('#cards-empty').innerText.trim();
              if (!list.children.length && document.querySelector('#progress .running, #progress .waiting'))
                window.said = said;
            }).observe(document.querySelector('#progress'), { subtree: true, childList: true, characterData: true })"""
@@ -98,7 +101,7 @@ def test_the_switch_for_captions_on_the_player_shows_its_state_and_stays_off(vis
     switch.click()
     assert page.evaluate(mode) == "hidden"
     expect(switch).not_to_have_css("border-color", on)
-    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    visitor.active(1).get_by_role("button", name="Made up").click()
     expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (1)")
     page.wait_for_timeout(500)
     assert page.evaluate(mode) == "hidden"

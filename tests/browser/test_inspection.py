@@ -169,7 +169,7 @@ def test_a_link_opens_read_only_in_another_browser(
     visitor: Visitor, browser: Browser, contexts: list[BrowserContext], clip: Path, server: Server
 ) -> None:
     page = _finished(visitor, clip).page
-    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    visitor.active(1).get_by_role("button", name="Made up").click()
     expect(page.locator("#bar .ratings summary")).to_have_text("Ratings (1)")
     address = _link(visitor, video=True)
     assert "three" not in address
@@ -269,7 +269,7 @@ def test_looks(
 ) -> None:
     visitor = arrive(browser, contexts, server.url, width, 900).open(theme)
     page = _finished(visitor, clip).page
-    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    visitor.active(1).get_by_role("button", name="Made up").click()
     expect(page.locator("#bar .ratings summary")).to_be_visible()
     page.locator("#bar .ratings summary").click()
     visitor.picture(f"room-captions-{width}-{theme}")
@@ -288,7 +288,7 @@ def test_axe_finds_nothingserious(
     visitor = arrive(browser, contexts, server.url, 1440, 900).open(theme)
     found = {"empty": serious(visitor)}
     _finished(visitor, clip)
-    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    visitor.active(1).get_by_role("button", name="Made up").click()
     for name in ("1 Video", "2 Captions", "3 Summary", "4 Ask", "Compare", "Dataset"):
         visitor.tab(name) if name[0].isdigit() else visitor.room(name)
         found[name] = serious(visitor)

@@ -151,7 +151,7 @@ def test_axe_finds_nothing_serious_on_a_phone(
         found[panel] = serious(visitor)
         page.locator(f"[data-panel={panel}]").click()
     _finished(visitor, clip)
-    visitor.cards().nth(1).get_by_role("button", name="Made up").click()
+    visitor.active(1).get_by_role("button", name="Made up").click()
     page.locator("#bar .ratings summary").click()
     page.get_by_text("Timeline as a table").click()
     visitor.tab("4 Ask").ask("What happens at 0:02?").answered(0)
