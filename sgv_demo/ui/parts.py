@@ -40,6 +40,13 @@ def length(seconds: float) -> str:
     return f"{seconds / 3600:.2g} h"
 
 
+def between(least: float, most: float) -> str:
+    """ "20–60 s", "50 s–2 min"; one length where both round to the same."""
+    one, other = length(least), length(most)
+    same_unit = one.split()[1] == other.split()[1]
+    return other if one == other else f"{one.split()[0]}–{other}" if same_unit else f"{one}–{other}"
+
+
 def limits(settings: Settings) -> str:
     """What a file may be."""
     return f"up to {length(settings.max_seconds)} and {amount(settings.max_megabytes)}"

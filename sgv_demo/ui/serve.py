@@ -26,6 +26,7 @@ from sgv_demo.types import EngineInfo
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.engines.rows import EngineRow, engine_rows, settings_for
 from sgv_demo.ui.layout import build_app, launch_options
+from sgv_demo.ui.parts import amount
 from sgv_demo.ui.show.handlers import prepare
 
 log = logging.getLogger(__name__)
@@ -122,13 +123,28 @@ def serve(settings: Settings) -> None:
     app = build_app(desk)
     if settings.zero_gpu:
         install_slots(desk)
+    port = free_port(settings)
     app.launch(
-        server_name=settings.host, server_port=free_port(settings), prevent_thread_lock=True, **launch_options(desk)
+        server_name=settings.host, server_port=port, prevent_thread_lock=True, quiet=True, **launch_options(desk)
     )
+    print(greeting(settings, port), flush=True)
     # The text reader takes seconds to import: once the page is up, so that the first keyframe needn't wait for it.
     threading.Thread(target=import_module, args=("rapidocr",), daemon=True).start()
     threading.Thread(target=prepare, args=(desk,), daemon=True).start()
     app.block_thread()
+
+
+def greeting(settings: Settings, port: int) -> str:
+    """What stands in the terminal once the page is up: who writes and why, where the page is, where results lie."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    moved = f" (port {settings.port} was taken)" if port != settings.port else ""
+    return "\n".join(
+        (
+            registry.why(settings),
+            f"The page: http://{host}:{port}/{moved}; another port: --port or SGV_PORT. Ctrl+C ends it.",
+            f"Results: {settings.store_path}, at most {amount(settings.store_megabytes)}; elsewhere: SGV_STORE_DIR.",
+        )
+    )
 
 
 def install_slots(desk: Desk) -> None:

@@ -45,6 +45,8 @@ from tests.support.samples import EVIDENCE, analysis
 RUN = analysis(engine=EngineInfo("scripted", "Scripted", quantization="none"), notes=(), captions=analysis().captions)
 RUN_TURN = Turn("Run", "Fast")
 COLOURS = tuple(look._PALETTE)  # pyright: ignore[reportPrivateUsage]
+LASTING = ((3.0, 3.0), (20.0, 50.0), (50.0, 300.0), (300.0, 1200.0), (300.0, 9000.0), (9000.0, 19000.0))
+"""Seconds, from and to."""
 DIRECTIONS = (*moving._DIRECTIONS, "in place")  # pyright: ignore[reportPrivateUsage]
 PLACES = tuple(place for row in look.PLACES for place in row)
 
@@ -81,7 +83,19 @@ def _texts() -> list[str]:
     for shown in (None, RUN, live, replace(RUN, summary_levels=2), replace(RUN, summary="", finished=False)):
         made.append(texts.summary(shown, _picture))
     made += [texts.summary(replace(RUN, summary=""), _picture), render.written_by(RUN), render.written_by(fast)]
-    made += [facts.estimate(n, seconds) for n in (1, 2) for seconds in (None, 3.0, 300.0, 9000.0)]
+    made += [
+        facts.estimate(n, seconds)
+        for n in (1, 2)
+        for seconds in (
+            None,
+            (3.0, 3.0),
+            (20.0, 50.0),
+            (50.0, 300.0),
+            (300.0, 1200.0),
+            (300.0, 9000.0),
+            (9000.0, 19000.0),
+        )
+    ]
     made += [facts.facts(replace(RUN.video, has_audio=audio, notes=())) for audio in (True, False) if RUN.video]
     made += [texts.downloads(()), texts.downloads([("Report", "a.html"), ("Dataset record", "a.jsonl")])]
     return [*made, texts.text_result("text", live=False, by="Scripted")]
@@ -102,10 +116,13 @@ def _runs() -> list[str]:
         for state in states:
             for phase in phases:
                 visit = Visit(phase=phase, analysis=state, started=0.0)
-                buttons = progress.buttons(visit, 40.0)
-                made += [progress.progress(visit, 100.0), f"<b>{buttons.main}</b><b>{progress.captions_tab(visit)}</b>"]
-    made.append(progress.progress(Visit(phase="done", analysis=replace(RUN, from_store=True)), 1.0))
-    made.append(progress.progress(Visit(phase="done", analysis=replace(RUN, keyframes=RUN.keyframes[:1])), 1.0))
+                buttons = progress.buttons(visit, (40.0, 100.0))
+                made += [
+                    progress.progress(visit, left=40.0),
+                    f"<b>{buttons.main}</b><b>{progress.captions_tab(visit)}</b>",
+                ]
+    made.append(progress.progress(Visit(phase="done", analysis=replace(RUN, from_store=True))))
+    made.append(progress.progress(Visit(phase="done", analysis=replace(RUN, keyframes=RUN.keyframes[:1]))))
     return made
 
 

@@ -193,22 +193,24 @@ class TestProgress:
         }
         for phase, (visit, words, can_run) in cases.items():
             shown = replace(visit, phase=phase)  # pyright: ignore[reportArgumentType]
-            assert words in progress(shown, 0.0)
+            assert words in progress(shown)
             assert buttons(shown).can_run is can_run
         assert buttons(Visit(analysis=failed, phase="failed")).main == "Retry from caption 2"
         assert buttons(Visit(phase="stopped")).main == "Continue"
-        assert "≈ 40 s" in buttons(Visit(phase="ready"), 40.0).main
+        assert "≈ 20–50 s" in buttons(Visit(phase="ready"), (20.0, 50.0)).main
+        assert "≈ 50 s–2 min" in buttons(Visit(phase="ready"), (50.0, 120.0)).main
+        assert "≈ 40 s" in buttons(Visit(phase="ready"), (40.0, 40.0)).main
 
     def test_says_how_long_still(self) -> None:
         analysis = state(Opened(INFO), Captioned(Caption(1, 0, 5.0, "a")), Delta(2, "b", 5.0, 6.0))
         assert 0.4 < fraction(analysis) < 0.5
-        words = progress(Visit(phase="running", analysis=analysis, started=0.0), 10.0)
+        words = progress(Visit(phase="running", analysis=analysis, started=0.0), left=11.2)
         assert "Writing caption 3, 0:05 → 0:06" in words
         assert "about 11 s left" in words
 
     def test_stored_result_says_so(self) -> None:
         analysis = state(Opened(INFO), Captioned(Caption(0, 0, 0, "a"), from_store=True), Finished(1.0))
-        assert "computed earlier" in progress(Visit(phase="done", analysis=analysis), 0.0)
+        assert "computed earlier" in progress(Visit(phase="done", analysis=analysis))
 
     def test_tab_counts_and_shows_work(self) -> None:
         analysis = state(Captioned(Caption(0, 0, 0, "a")))
@@ -341,7 +343,7 @@ def test_after_a_run_that_found_hardly_anything_every_sample_is_offered() -> Non
     one = state(Opened(INFO), *samples, Captioned(Caption(0, 0, 0, "a")), Captioned(Caption(1, 0, 8.0, "b")))
 
     def offered(analysis: Analysis) -> bool:
-        return "data-keep" in progress(Visit(phase="done", analysis=analysis), 0.0)
+        return "data-keep" in progress(Visit(phase="done", analysis=analysis))
 
     assert offered(one)
     assert not offered(one.apply(Captioned(Caption(2, 8.0, 9.0, "c"))))

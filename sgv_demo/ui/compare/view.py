@@ -47,6 +47,16 @@ def title(analysis: Analysis) -> str:
     return " · ".join(parts)
 
 
+def cost(analysis: Analysis) -> str:
+    """What a result took: "2,140 tokens in, 380 out · 12.4 s"; empty for one that wasn't made here."""
+    traces = [caption.trace for caption in analysis.captions] + [analysis.summary_trace]
+    made = [trace for trace in traces if trace is not None]
+    read, written = sum(trace.prompt_tokens for trace in made), sum(trace.new_tokens for trace in made)
+    tokens = [f"{read:,} tokens in, {written:,} out"] if written else []
+    seconds = [f"{analysis.seconds:.1f} s"] if analysis.seconds else []
+    return " · ".join(tokens + seconds)
+
+
 def page(left: Side | None, right: Side | None) -> Markup:
     """The comparison, or what to do for one."""
     if left is None or right is None:
@@ -57,7 +67,7 @@ def page(left: Side | None, right: Side | None) -> Markup:
     return macros("compare").page(
         _warning(a, b),
         what_differs(a, b),
-        (title(a), title(b)),
+        ((title(a), cost(a)), (title(b), cost(b))),
         [_row(row, left, right) for row in rows[:_MOST_ROWS]],
         more,
         _summaries(a, b),

@@ -274,7 +274,7 @@ class RoomHandlers:
             "cards_empty": render.empty(left.phase),
             "timeline": timeline(left.video, None, THRESHOLDS["histogram"], 0.0, None),
             "tab_captions": gr.update(label=captions_tab(left)),
-            "progress": progress(left, 0.0),
+            "progress": progress(left),
             "run": gr.update(value=can.main, interactive=can.can_run, variant="primary"),
             "restart": gr.update(visible=False),
             "replay": "",

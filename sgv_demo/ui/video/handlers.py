@@ -43,6 +43,8 @@ Updates: TypeAlias = dict[str, Any]
 
 _TIMELINE_SECONDS = 0.5
 _STOP_SECONDS = 0.5
+_SEEN = 4
+"""Samples that the guess of how many become keyframes counts for, beside those that were seen."""
 _MOST_TICKETS = 500
 """Most runs that can be taken up again after a reload."""
 
@@ -126,7 +128,7 @@ class VideoHandlers:
         can = buttons(self._shown(visit, controls), self.seconds(visit, controls))
         return {
             "visit": visit,
-            "progress": progress(visit, time.monotonic()),
+            "progress": progress(visit),
             "timeline": self._timeline(visit, controls),
             "estimate": self._estimate(visit, controls),
             "chosen": facts.chosen(controls),
@@ -155,13 +157,28 @@ class VideoHandlers:
         samples = expected_samples(visit.video, controls.options().sampling)
         return facts.estimate(samples, self.seconds(visit, controls))
 
-    def seconds(self, visit: Visit, controls: Controls) -> float | None:
-        """How long a run will take, from what runs of its kind took lately."""
+    def seconds(self, visit: Visit, controls: Controls) -> tuple[float, float] | None:
+        """From how long to how long a run will take, from what runs of its kind took lately."""
         sampling = controls.options().sampling
         if visit.video is None or sampling.every <= 0:
             return None
         samples = expected_samples(visit.video, sampling)
-        return self._pace.seconds(_kind(controls), samples, _expected_keyframes(visit.analysis, controls, samples))
+        keyframes, counted = _expected_keyframes(visit.analysis, controls, samples)
+        return self._pace.promised(_kind(controls), samples, keyframes, counted=counted)
+
+    def _left(self, visit: Visit, controls: Controls, spent: Spent) -> float | None:
+        """How long the run under way will still take; None before there is anything to go by."""
+        analysis = visit.analysis
+        if analysis is None or analysis.video is None or not analysis.samples or analysis.from_store:
+            return None
+        samples = expected_samples(analysis.video, analysis.options.sampling)
+        seen, kept = len(analysis.samples), len(analysis.keyframes)
+        guessed, _ = _expected_keyframes(None, controls, samples)
+        # What was kept so far tells more of the rest the more was seen.
+        share = (kept + _SEEN * guessed / max(samples, 1)) / (seen + _SEEN)
+        rest = max(0, samples - seen)
+        unwritten = max(0, kept - len(analysis.captions)) if controls.mode != "fast" else 0
+        return self._pace.left(_kind(controls), spent, rest, rest * share + unwritten)
 
     def adjust(self, visit: Visit, controls: Controls) -> Updates:
         """A control changed: the estimate, the timeline and the main button follow."""
@@ -197,7 +214,7 @@ class VideoHandlers:
                         return
                     was, visit = visit, _folded(visit, batch)
                     token.latest = visit
-                    updates = self._batch_view(visit, was, batch, controls)
+                    updates = self._batch_view(visit, was, batch, controls, spent)
                     if time.monotonic() - drawn > _TIMELINE_SECONDS and any(isinstance(e, Sampled) for e in batch):
                         drawn = time.monotonic()
                         updates["timeline"] = self._timeline(visit, controls)
@@ -210,9 +227,9 @@ class VideoHandlers:
         yield self.ended(visit, controls)
         yield self.written(visit, controls)
 
-    def _batch_view(self, visit: Visit, was: Visit, batch: list[Event], controls: Controls) -> Updates:
-        analysis = visit.analysis
-        updates: Updates = {"progress": progress(visit, time.monotonic(), self.desk.stage(controls.engine))}
+    def _batch_view(self, visit: Visit, was: Visit, batch: list[Event], controls: Controls, spent: Spent) -> Updates:
+        analysis, stage = visit.analysis, self.desk.stage(controls.engine)
+        updates: Updates = {"progress": progress(visit, stage, self._left(visit, controls, spent))}
         if analysis is None:
             return updates
         updates |= {
@@ -354,13 +371,14 @@ def _kind(controls: Controls) -> Kind:
     return controls.engine, controls.mode, controls.read_text
 
 
-def _expected_keyframes(known: Analysis | None, controls: Controls, samples: int) -> float:
-    """How many a run will keep; `known` is an earlier one of the same video."""
+def _expected_keyframes(known: Analysis | None, controls: Controls, samples: int) -> tuple[float, bool]:
+    """How many a run will keep, and whether that is counted; `known` is an earlier one of the same video."""
     sampling = controls.options().sampling
     if known and known.finished and known.options.sampling == sampling:
-        return len(known.keyframes)
+        return len(known.keyframes), True
     kept = samples if sampling.keep_all else guessed_keyframes(samples)
-    return min(kept, sampling.maximum or kept, pipeline.FAST_KEYFRAMES if controls.mode == "fast" else kept)
+    most = pipeline.FAST_KEYFRAMES if controls.mode == "fast" else kept
+    return min(kept, sampling.maximum or kept, most), sampling.keep_all
 
 
 def _no_picture(_: str | None) -> str:

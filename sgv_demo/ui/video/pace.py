@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
 from sgv_demo.events import Begun, Captioned, Delta, Event, Kept, Measured, Sampled
 
 Kind: TypeAlias = tuple[str, str, bool]
 """Runs that take alike: engine, mode, whether text in the picture is read."""
+
+
+_TIMED, _GUESSED = 1.8, 3.5
+"""How many times longer or shorter than the model says a run may take, with and without one of its kind timed before:
+other visitors share the machine."""
 
 
 @dataclass(slots=True)
@@ -67,6 +72,26 @@ class Pace:
         spent = self._known.get(kind, Spent()).plus(first_guess(*kind))
         looking, writing = spent.looking / spent.samples, spent.writing / spent.keyframes
         return spent.once / spent.runs + samples * looking + keyframes * writing
+
+    def promised(self, kind: Kind, samples: int, keyframes: float, *, counted: bool) -> tuple[float, float]:
+        """From how many to how many seconds a run should take.
+
+        Args:
+            counted: whether the keyframes are known from an earlier run of the same video, and not guessed.
+        """
+        spread = _TIMED if kind in self._known else _GUESSED
+        few, many = (keyframes, keyframes) if counted else (keyframes * 0.4, min(float(samples), keyframes * 1.7))
+        return self.seconds(kind, samples, few) / spread, self.seconds(kind, samples, many) * spread
+
+    def left(self, kind: Kind, spent: Spent, samples: int, keyframes: float) -> float:
+        """Seconds for what is left of a run that has `spent` so far: so many samples and keyframes.
+
+        The same model as before the run, corrected by the run itself as it goes.
+        """
+        known = self._known.get(kind, Spent()).plus(first_guess(*kind))
+        now = known.plus(replace(spent, once=0.0))
+        once = max(0.0, known.once / known.runs - spent.once)
+        return once + samples * now.looking / now.samples + keyframes * now.writing / now.keyframes
 
 
 def guessed_keyframes(samples: int) -> float:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from sgv_demo.events import Analysis
 from sgv_demo.formats.markup import counted, macros
 from sgv_demo.times import clock
-from sgv_demo.ui.parts import length, trouble
+from sgv_demo.ui.parts import between, length, trouble
 from sgv_demo.ui.visit import Visit
 
 
@@ -27,9 +27,9 @@ class Buttons:
     """Whether the main button is what one does next."""
 
 
-def buttons(visit: Visit, estimate: float | None = None) -> Buttons:
-    """What can be done in this state; `estimate` (seconds) is said on the button."""
-    about = f"  ≈ {length(estimate)}" if estimate else ""
+def buttons(visit: Visit, estimate: tuple[float, float] | None = None) -> Buttons:
+    """What can be done in this state; `estimate` (from so many seconds to so many) is said on the button."""
+    about = f"  ≈ {between(*estimate)}" if estimate else ""
     match visit.phase:
         case "running" | "waiting":
             return Buttons("Running…" if visit.phase == "running" else "Waiting…", False, True, False)
@@ -76,10 +76,10 @@ def fraction(analysis: Analysis) -> float:
     return min(0.97, max(0.0, (reached - first) / max(end - first, 0.001)) * 0.95)
 
 
-def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None = None) -> Markup:
+def progress(visit: Visit, loading: tuple[str, float | None] | None = None, left: float | None = None) -> Markup:
     """The line under the player: which step, how long still; a sentence when the run has ended.
 
-    `now` is the process's clock; `loading` is the stage of an engine that is being loaded.
+    `loading` is the stage of an engine that is being loaded; `left` is how long the run will still take, seconds.
     """
     match visit.phase:
         case "empty" | "ready":
@@ -89,7 +89,7 @@ def progress(visit: Visit, now: float, loading: tuple[str, float | None] | None 
         case "waiting":
             return _bar("Waiting for the engine; another visitor's step goes first", None, kind=" waiting")
         case "running":
-            return _bar(*loading, kind=" running") if loading else _running(visit, now)
+            return _bar(*loading, kind=" running") if loading else _running(visit, left)
         case "stopped":
             words = f"{_kept(visit.analysis)}. Continue goes on from there."
             return macros("video").line(_stopped(visit), words, (), False)
@@ -107,15 +107,12 @@ def looking() -> Markup:
     return _bar("Looking at the file", None)
 
 
-def _running(visit: Visit, now: float) -> Markup:
+def _running(visit: Visit, left: float | None) -> Markup:
     analysis = visit.analysis
     if analysis is None or analysis.video is None:
         return _bar("Opening the video", None, kind=" running")
-    part, elapsed = fraction(analysis), max(0.0, now - visit.started)
-    words = doing(analysis)
-    if part > 0.03 and elapsed > 1.5:
-        words += f" · about {length(elapsed * (1 - part) / part)} left"
-    return _bar(words, part, kind=" running")
+    words = doing(analysis) + (f" · about {length(left)} left" if left is not None else "")
+    return _bar(words, fraction(analysis), kind=" running")
 
 
 def doing(analysis: Analysis) -> str:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from sgv_demo.formats.markup import counted, macros
 from sgv_demo.times import clock
 from sgv_demo.types import VideoInfo
-from sgv_demo.ui.parts import length
+from sgv_demo.ui.parts import between
 from sgv_demo.ui.video.controls import Controls
 
 
@@ -24,9 +24,9 @@ def facts(info: VideoInfo) -> Markup:
     return macros("video").facts(info.path.name, rows, info.notes)
 
 
-def estimate(samples: int, seconds: float | None) -> Markup:
+def estimate(samples: int, seconds: tuple[float, float] | None) -> Markup:
     """How much a run would be, before it is started."""
-    about = f", about {length(seconds)}" if seconds else ""
+    about = f", about {between(*seconds)}" if seconds else ""
     return macros("video").estimate(f"{counted(samples, 'sample')} to look at{about}")
 
 
