@@ -134,6 +134,7 @@ class Page:
         for begun in (
             self.on.now(parts["run"].click, of(video.begin), state),
             self.on.now(parts["restart"].click, restart, [parts["visit"], parts["room"], *self.controls]),
+            self.on.now(parts["other_way"].click, of(video.other_way), state),
         ):
             runs.append(self.on.gpu(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])

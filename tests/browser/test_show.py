@@ -220,3 +220,18 @@ def test_ones_own_result_can_be_presented_with_ones_corrections(visitor: Visitor
     page.keyboard.press("Escape")
     expect(page.locator("#main")).to_be_visible()
     expect(visitor.cards().nth(1)).to_have_class(re.compile("current"))
+
+
+def test_both_strategies_stand_side_by_side_after_one_click(visitor: Visitor, clip: Path) -> None:
+    page = visitor.ready(clip).run().done().page
+    visitor.room("Compare")
+    page.get_by_role("button", name="Run it the other way, too").click()
+    table = page.get_by_role("table", name="Captions side by side")
+    expect(table.get_by_role("columnheader").nth(1)).to_contain_text("sliding")
+    expect(table.get_by_role("columnheader").nth(2)).to_contain_text("fast")
+    for side in (1, 2):
+        expect(table.get_by_role("columnheader").nth(side)).to_contain_text(
+            re.compile(r"[\d,]+ tokens in, [\d,]+ out · [\d.]+ s")
+        )
+    expect(table).to_contain_text("All 4 keyframes at once")
+    visitor.picture("strategies")

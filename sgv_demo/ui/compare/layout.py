@@ -8,6 +8,7 @@ import gradio as gr
 
 from sgv_demo.ui.compare import view as comparison
 from sgv_demo.ui.language import say
+from sgv_demo.ui.parts import hint
 
 
 def build() -> dict[str, Any]:
@@ -16,6 +17,16 @@ def build() -> dict[str, Any]:
     with gr.Row(elem_id="compare-choice"):
         made["left"] = gr.Dropdown([], value=None, label=say("Left"), interactive=True, min_width=200)
         made["right"] = gr.Dropdown([], value=None, label=say("Right"), interactive=True, min_width=200)
+    with gr.Row(elem_id="strategies", elem_classes="buttons"):
+        made["other_way"] = gr.Button(
+            say("Run it the other way, too"), size="sm", scale=0, min_width=200, interactive=False, elem_id="other-way"
+        )
+        gr.HTML(
+            hint(
+                "Pair by pair, or all keyframes at once: the same engine writes both, and what each took is beside it."
+            ),
+            elem_id="other-way-hint",
+        )
     made["comparison"] = gr.HTML(
         comparison.page(None, None), js_on_load="sgv.frames.compare(element)", elem_id="comparison"
     )

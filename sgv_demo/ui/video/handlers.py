@@ -134,6 +134,7 @@ class VideoHandlers:
             "chosen": facts.chosen(controls),
             "run": gr.update(value=can.main, interactive=can.can_run, variant="primary" if can.urgent else "secondary"),
             "stop": gr.update(interactive=can.can_stop),
+            "other_way": gr.update(interactive=can.can_run and visit.analysis is not None),
             "restart": gr.update(visible=can.can_restart),
             "tab_captions": gr.update(label=captions_tab(visit)),
             "cards_empty": render.empty(visit.phase),
@@ -197,6 +198,13 @@ class VideoHandlers:
             take = visit.take if self._shown(visit, controls) is visit else ""
         visit = replace(visit, phase="waiting", token=Token(), problem="", take=take, interrupted=False)
         return self.view(visit, controls) | {"tabs": gr.update(selected="captions"), "example": ""}
+
+    def other_way(self, visit: Visit, controls: Controls) -> Updates:
+        """The same video by the other strategy: pair by pair after all at once, and the other way round."""
+        if visit.phase in ("running", "waiting"):
+            return {}
+        mode = "sliding" if controls.mode == "fast" else "fast"
+        return self.begin(visit, replace(controls, mode=mode)) | {"mode": mode, "tabs": gr.update(selected="compare")}
 
     def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
         """The run itself; closing it stops everything."""

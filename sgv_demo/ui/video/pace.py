@@ -14,7 +14,7 @@ Kind: TypeAlias = tuple[str, str, bool]
 """Runs that take alike: engine, mode, whether text in the picture is read."""
 
 
-_TIMED, _GUESSED = 1.8, 3.5
+_TIMED, _GUESSED = 2.0, 3.0
 """How many times longer or shorter than the model says a run may take, with and without one of its kind timed before:
 other visitors share the machine."""
 
@@ -80,7 +80,7 @@ class Pace:
             counted: whether the keyframes are known from an earlier run of the same video, and not guessed.
         """
         spread = _TIMED if kind in self._known else _GUESSED
-        few, many = (keyframes, keyframes) if counted else (keyframes * 0.4, min(float(samples), keyframes * 1.7))
+        few, many = (keyframes, keyframes) if counted else (keyframes * 0.2, min(float(samples), keyframes * 1.3))
         return self.seconds(kind, samples, few) / spread, self.seconds(kind, samples, many) * spread
 
     def left(self, kind: Kind, spent: Spent, samples: int, keyframes: float) -> float:
@@ -102,7 +102,7 @@ def guessed_keyframes(samples: int) -> float:
 def first_guess(engine: str, mode: str, reads: bool) -> Spent:
     """What a run takes before one has been timed, as a light weight beside what was."""
     if engine == "measured":
-        return _of(once=1.0, sample=0.2, keyframe=0.7 if reads else 0.1)
+        return _of(once=3.0, sample=0.3, keyframe=1.2 if reads else 0.3)
     return _of(once=10, sample=0.2, keyframe=0.3) if mode == "fast" else _of(once=6, sample=0.2, keyframe=6)
 
 
