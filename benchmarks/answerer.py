@@ -25,6 +25,7 @@ from sgv_demo.engines.sharegpt4video.figures import PUBLISHED_PINPOINTS
 from sgv_demo.engines.sharegpt4video.network import Network
 from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
 from sgv_demo.engines.sharegpt4video.tokens import MARKERS
+from sgv_demo.steps import whole
 from sgv_demo.types import EngineInfo, Frame, GenerationOptions, Trace, Turn, VideoInfo
 
 GOAL = 10.0
@@ -87,14 +88,9 @@ def _ask(engine: ShareGPT4Video, scene: Scene, question: str, history: list[Turn
 
     handle = engine.network.lm_head.register_forward_hook(note)  # the text of half a character shows up later
     stream = engine.answer(scene, question, history, GenerationOptions(max_new_tokens=NEW_TOKENS))
-    pieces: list[str] = []
-    try:
-        while True:
-            pieces.append(next(stream))
-    except StopIteration as stop:
-        return seconds[0], "".join(pieces), stop.value
-    finally:
-        handle.remove()
+    text, trace = whole(stream)
+    handle.remove()
+    return seconds[0], text, trace
 
 
 def random_engine() -> ShareGPT4Video:

@@ -27,7 +27,8 @@ from sgv_demo.engines.local.loading import gigabytes
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner.checkpoint import expected_shapes
 from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, SIZES, XComposer2Config
-from sgv_demo.types import Frame, Generation, GenerationOptions, Keyframe, Trace
+from sgv_demo.steps import whole
+from sgv_demo.types import Frame, GenerationOptions, Keyframe
 
 NEEDED = 20_000_000_000
 SHARD = 2_000_000_000
@@ -99,7 +100,7 @@ def measure(folder: Path, quantization: str) -> dict[str, object]:
     before, after = (
         Keyframe(i, Frame(2.0 * i, np.full((360, 640, 3), 60 + 90 * i, np.uint8)), None, 2.0 * i) for i in range(2)
     )
-    trace = run_to_end(engine.difference(before, after, None, "A boat.", GenerationOptions(max_new_tokens=2)))
+    _, trace = whole(engine.difference(before, after, None, "A boat.", GenerationOptions(max_new_tokens=2)))
     return {
         "load_seconds": round(loaded - began, 1),
         "pair_step_seconds": round(time.perf_counter() - loaded, 1),
@@ -109,15 +110,6 @@ def measure(folder: Path, quantization: str) -> dict[str, object]:
         "resting_bytes": resting,
         "peak_bytes": memory.stop(),
     }
-
-
-def run_to_end(generation: Generation) -> Trace:
-    """What a step leaves behind."""
-    while True:
-        try:
-            next(generation)
-        except StopIteration as done:
-            return done.value
 
 
 def main() -> None:

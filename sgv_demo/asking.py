@@ -30,8 +30,8 @@ def prepare_scene(
     *,
     frames: int | None = None,
     analysis: Analysis | None = None,
-) -> Generator[Event, None, Scene]:
-    """Collects what `answerer` looks at; yields events while it does.
+) -> Generator[Event | Scene, None, None]:
+    """Collects what `answerer` looks at; yields events while it does, and at the end the scene.
 
     Args:
         path: the video.
@@ -48,7 +48,8 @@ def prepare_scene(
     if not answerer.info.needs_evidence and not 1 <= count <= MOST_FRAMES:
         raise SettingsError(f"A question needs 1 to {MOST_FRAMES} pictures, not {count}; choose a number in between.")
     if answerer.info.needs_evidence:
-        return (yield from _measured_scene(path, settings, sampling, analysis))
+        yield from _measured_scene(path, settings, sampling, analysis)
+        return
     backend = "decord" if sampling.published else "pyav"
     with open_video(path, settings, backend=backend) as reader:
         yield Opened(reader.info)
@@ -59,7 +60,7 @@ def prepare_scene(
     indices, pictures = zip(*chosen, strict=True)
     facts = [content_hash(path), list(indices), [f.time for f in pictures], pictures[0].image.shape]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    return Scene(reader.info, tuple(pictures), indices=tuple(indices), key=key)
+    yield Scene(reader.info, tuple(pictures), indices=tuple(indices), key=key)
 
 
 def looked_at(scene: Scene) -> list[tuple[int, float]]:
@@ -96,7 +97,7 @@ def _spread(
 
 def _measured_scene(
     path: Path, settings: Settings, sampling: SamplingOptions, analysis: Analysis | None
-) -> Generator[Event, None, Scene]:
+) -> Iterator[Event | Scene]:
     usable = analysis is not None and analysis.finished and _same_range(analysis.options.sampling, sampling)
     if not usable or analysis is None or not any(mark.look for mark in analysis.keyframes):
         analysis = Analysis()
@@ -107,7 +108,7 @@ def _measured_scene(
     assert analysis.video is not None
     facts = [content_hash(path), asdict(sampling), [mark.time for mark in analysis.keyframes]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    return Scene(analysis.video, keyframes=analysis.keyframes, evidence=analysis.evidence, key=key)
+    yield Scene(analysis.video, keyframes=analysis.keyframes, evidence=analysis.evidence, key=key)
 
 
 def _same_range(a: SamplingOptions, b: SamplingOptions) -> bool:

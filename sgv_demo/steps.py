@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 
 from sgv_demo.engines import Answerer, Captioner, Scene
@@ -39,15 +40,17 @@ def attempt(
     index: int | None,
     span: tuple[float, float] = (0.0, 0.0),
     *,
+    status: Working | None = None,
     blank_is_fine: bool = False,
 ) -> Generator[Event, None, tuple[str, Trace] | None]:
     """Runs one generation; yields its deltas and, when it fails or stays blank, one `Failed`.
 
-    `blank_is_fine` goes on after a blank answer, with a note, as the published code does without one.
+    `status` stands for the deltas of a text that is not the user's. `blank_is_fine` goes on after a blank answer, with
+    a note, as the published code does without one.
     """
     step = "summary" if index is None else index
     try:
-        text, trace = yield from drain(make(), lambda piece: Delta(step, piece, *span))
+        text, trace = yield from drain(make(), lambda piece: status or Delta(step, piece, *span))
     except SgvError as error:
         yield Failed(Failure(what, str(error), index))
         return None
@@ -67,17 +70,31 @@ def attempt(
 def drain(generation: Generation, wrap: Callable[[str], Event]) -> Generator[Event, None, tuple[str, Trace]]:
     """Yields each piece wrapped; returns the whole text and the trace. Closing it closes the generation."""
     pieces: list[str] = []
-    try:
-        while True:
-            try:
-                piece = next(generation)
-            except StopIteration as done:
-                return done.value.text or "".join(pieces), done.value
-            if piece:
+    trace: Trace | None = None
+    with closing(generation):
+        for piece in generation:
+            if isinstance(piece, Trace):
+                trace = piece
+            else:
                 pieces.append(piece)
-            yield wrap(piece)
-    finally:
-        generation.close()
+                yield wrap(piece)
+    assert trace is not None, "a generation ends with its trace"
+    return trace.text or "".join(pieces), trace
+
+
+def whole(generation: Generation, each: Callable[[str], object] = lambda _: None) -> tuple[str, Trace]:
+    """Runs a generation to its end; `each` sees each piece and may raise to stop it. Returns text and trace."""
+    pieces: list[str] = []
+    trace: Trace | None = None
+    with closing(generation):
+        for piece in generation:
+            if isinstance(piece, Trace):
+                trace = piece
+            else:
+                pieces.append(piece)
+                each(piece)
+    assert trace is not None, "a generation ends with its trace"
+    return trace.text or "".join(pieces), trace
 
 
 def summarize(
@@ -107,7 +124,8 @@ def summarize(
         for number, segment in enumerate(segments, 1):
             make = partial(captioner.summarize, segment, options)
             status = Working(f"Summarizing segment {number} of {len(segments)}")
-            result = yield from _quiet(attempt(make, f"segment {number} of the summary", None), status)
+            yield status
+            result = yield from attempt(make, f"segment {number} of the summary", None, status=status)
             if result is None:
                 return False
             first, last = segment[0], segment[-1]
@@ -145,19 +163,6 @@ def ask(
     if not question.strip():
         raise SettingsError("There is no question; write one about the video.")
     return answerer.answer(scene, question.strip(), history, options)
-
-
-def _quiet(
-    events: Generator[Event, None, tuple[str, Trace] | None], status: Working
-) -> Generator[Event, None, tuple[str, Trace] | None]:
-    """Passes on everything but the text, for which `status` stands: a segment's summary is not the user's."""
-    yield status
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as done:
-            return done.value
-        yield status if isinstance(event, Delta) else event
 
 
 def _segments(captions: Sequence[Caption], captioner: Captioner) -> Iterator[list[Caption]]:

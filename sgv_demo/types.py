@@ -222,7 +222,7 @@ class GenerationOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """How one piece of text came about: the return value of a `Generation`."""
+    """How one piece of text came about: the last item of a `Generation`."""
 
     prompt: str = ""
     """The exact prompt; empty for an engine that has none."""
@@ -244,7 +244,9 @@ class Trace:
     """The whole text, where it isn't what was streamed: what a model said turned out to be its thoughts."""
 
 
-Generation: TypeAlias = Generator[str, None, Trace]
+Generation: TypeAlias = Generator[str | Trace, None, None]
+"""Pieces of a text as they come, empty ones while there is nothing new, and at the end its trace. Closing it stops the
+engine."""
 """Text piece by piece; its return value (`trace = yield from …`) says how it was made. Closing it stops the engine."""
 
 

@@ -32,14 +32,12 @@ class Conversation:
         self.history: list[Turn] = []
 
     def _look(self, video: Path, settings: Settings, sampling: SamplingOptions, frames: int | None) -> Scene:
-        events = prepare_scene(video, self.answerer, settings, sampling, frames=frames)
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as done:
-                return done.value
+        for event in prepare_scene(video, self.answerer, settings, sampling, frames=frames):
+            if isinstance(event, Scene):
+                return event
             if isinstance(event, (Noted, Working)):
                 print(event.text, file=sys.stderr)
+        raise AssertionError("what is prepared ends with a scene")
 
     def ask(self, question: str, *, quiet: bool = False) -> tuple[Turn, Trace]:
         """Asks, prints the answer as it comes, remembers the turn.

@@ -27,6 +27,7 @@ from sgv_demo.events import (
     Working,
 )
 from sgv_demo.formats.exports import clock, evidence_phrases
+from sgv_demo.steps import whole
 from sgv_demo.types import Generation, Trace
 
 
@@ -167,20 +168,11 @@ def json_for(analysis: Analysis, *, captions: bool = True) -> dict[str, Any]:
 
 def print_generation(generation: Generation, *, quiet: bool) -> tuple[str, Trace]:
     """Prints a text as it comes; returns it and its trace."""
-    pieces: list[str] = []
-    try:
-        while True:
-            try:
-                piece = next(generation)
-            except StopIteration as done:
-                if not quiet:
-                    print()
-                return done.value.text or "".join(pieces), done.value
-            pieces.append(piece)
-            if not quiet:
-                print(printable(piece), end="", flush=True)
-    finally:
-        generation.close()
+    if quiet:
+        return whole(generation)
+    said = whole(generation, lambda piece: print(printable(piece), end="", flush=True))
+    print()
+    return said
 
 
 def loading(text: str, fraction: float | None) -> None:

@@ -257,6 +257,7 @@ def _judge(out: Path, settings: Settings) -> None:
     from sgv_demo.evaluation.answers import read
     from sgv_demo.evaluation.judge import JUDGEMENTS, judge_into
     from sgv_demo.evaluation.score import judged_rows
+    from sgv_demo.steps import whole
     from sgv_demo.types import GenerationOptions, VideoInfo
 
     model = remote.load(settings)
@@ -265,7 +266,7 @@ def _judge(out: Path, settings: Settings) -> None:
     _, rows = judged_rows(read(out), "published")
     open_ = [row.answer for row in rows if row.answer.text is not None and not row.verdict.matched]
     judge_into(
-        out / JUDGEMENTS, open_, model.info.model, lambda text: "".join(model.answer(nothing, text, (), options))
+        out / JUDGEMENTS, open_, model.info.model, lambda text: whole(model.answer(nothing, text, (), options))[0]
     )
 
 

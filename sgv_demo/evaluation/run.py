@@ -20,6 +20,7 @@ from sgv_demo.evaluation.benchmark import Benchmark, Pool, Question
 from sgv_demo.evaluation.looking import Look, looks
 from sgv_demo.evaluation.plan import Part, chosen, write
 from sgv_demo.settings import Settings
+from sgv_demo.steps import whole
 from sgv_demo.types import GenerationOptions, Picture, Trace
 
 GRIDS = "grids"
@@ -209,17 +210,12 @@ class Run:
 
     def _say(self, scene: Scene, question: str) -> tuple[str, Trace]:
         """The whole answer; ends within a token when the run is stopped."""
-        generation = self._answerer.answer(scene, question, (), self._generation)
-        pieces: list[str] = []
-        try:
-            while True:
-                pieces.append(next(generation))
-                if self._stop.is_set():
-                    raise EngineError("The run was stopped; start it again to go on.")
-        except StopIteration as done:
-            return "".join(pieces), done.value
-        finally:
-            generation.close()
+
+        def look(_piece: str) -> None:
+            if self._stop.is_set():
+                raise EngineError("The run was stopped; start it again to go on.")
+
+        return whole(self._answerer.answer(scene, question, (), self._generation), look)
 
 
 def _answered(book: Book, question: Question) -> bool:

@@ -23,6 +23,7 @@ from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
 from tests.support.fault_server import Faults, serving
+from tests.support.scripted import said
 
 SHORT = GenerationOptions(max_new_tokens=12)
 KEY = "sk-very-secret"
@@ -39,12 +40,8 @@ def engine(faults: Faults, timeout: float = 5.0, key: str = "", model: str = "")
 
 
 def run(generation: Generation) -> tuple[str, Trace]:
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(generation))
-        except StopIteration as done:
-            return "".join(pieces), done.value
+    pieces, trace = said(generation)
+    return "".join(pieces), trace
 
 
 def picture(value: int, size: tuple[int, int] = (90, 160)):

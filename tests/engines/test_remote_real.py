@@ -20,6 +20,7 @@ from sgv_demo.engines.remote import engine as remote
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
 from tests.support import tiny_served
+from tests.support.scripted import said
 
 STARTUP = 120
 
@@ -60,12 +61,8 @@ def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def run(generation: Generation) -> tuple[list[str], Trace]:
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(generation))
-        except StopIteration as done:
-            return list(filter(None, pieces)), done.value
+    pieces, trace = said(generation)
+    return list(filter(None, pieces)), trace
 
 
 def frame(seconds: float) -> Frame:

@@ -20,6 +20,7 @@ from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
+from tests.support.scripted import said
 from tests.support.tiny_captioner import write_checkpoint
 
 FEW = GenerationOptions(max_new_tokens=4)
@@ -47,12 +48,8 @@ def keyframe(index: int = 0, width: int = 160, height: int = 90) -> Keyframe:
 
 
 def drain(generation: Generation) -> tuple[str, Trace]:
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(generation))
-        except StopIteration as done:
-            return "".join(pieces), done.value
+    pieces, trace = said(generation)
+    return "".join(pieces), trace
 
 
 def test_it_is_a_captioner(engine):

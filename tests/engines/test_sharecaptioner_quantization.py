@@ -21,6 +21,7 @@ from sgv_demo.engines.sharecaptioner.checkpoint import quantized_parameter
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Frame, GenerationOptions, Keyframe, Trace
+from tests.support.scripted import said
 from tests.support.tiny_captioner import tiny_config, write_checkpoint
 
 KINDS = {"nf4": Linear4bit, "int8": Linear8bitLt}
@@ -47,12 +48,7 @@ def network_of(engine: ShareCaptioner) -> Any:
 
 def answer(engine: ShareCaptioner) -> tuple[list[str], Trace]:
     generation = engine.describe(KEYFRAME, GenerationOptions(max_new_tokens=6))
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(generation))
-        except StopIteration as done:
-            return pieces, done.value
+    return said(generation)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,6 +25,7 @@ from sgv_demo.engines.sharegpt4video.network import check_checkpoint, meta_netwo
 from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Frame, GenerationOptions, Trace, VideoInfo
+from tests.support.scripted import said
 from tests.support.tiny_llava import MARKERS, Tiny, make_checkpoint
 
 VIDEO = VideoInfo(Path("clip.mp4"), 4.0, 25.0, (64, 48), "h264")
@@ -37,11 +38,7 @@ def scene(frames: int = 4, seed: int = 0) -> Scene:
 
 def ask(engine: ShareGPT4Video, new_tokens: int = 8, question: str = "What happens?", **options: Any) -> Trace:
     stream = engine.answer(scene(), question, (), GenerationOptions(max_new_tokens=new_tokens, **options))
-    while True:
-        try:
-            next(stream)
-        except StopIteration as stop:
-            return stop.value
+    return said(stream)[1]
 
 
 def load_plain(folder: Path) -> ShareGPT4Video:

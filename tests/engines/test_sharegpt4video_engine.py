@@ -18,6 +18,7 @@ from sgv_demo.engines.prompts import ANSWERER_PREFACE
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.types import Frame, GenerationOptions, Trace, Turn, VideoInfo
+from tests.support.scripted import said
 from tests.support.tiny_llava import Tiny, make_checkpoint
 
 VIDEO = VideoInfo(Path("clip.mp4"), 4.0, 25.0, (64, 48), "h264")
@@ -55,12 +56,8 @@ def ask(
     **more: Any,
 ) -> tuple[str, Trace]:
     stream = engine.answer(shown, question, history, GenerationOptions(max_new_tokens=new, **more))
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(stream))
-        except StopIteration as stop:
-            return "".join(pieces), stop.value
+    pieces, trace = said(stream)
+    return "".join(pieces), trace
 
 
 def computed(engine: ShareGPT4Video) -> list[int]:

@@ -23,6 +23,7 @@ from sgv_demo.engines.smolvlm import engine as smolvlm
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
 from tests.support import tiny_smolvlm
+from tests.support.scripted import said
 
 SHORT = GenerationOptions(max_new_tokens=12)
 
@@ -54,12 +55,8 @@ def scene(*values: int) -> Scene:
 
 
 def run(generation: Generation) -> tuple[str, Trace]:
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(generation))
-        except StopIteration as done:
-            return "".join(pieces), done.value
+    pieces, trace = said(generation)
+    return "".join(pieces), trace
 
 
 def test_it_is_captioner_and_answerer_and_says_what_it_is(engine) -> None:

@@ -24,7 +24,7 @@ from sgv_demo.evaluation.score import score
 from sgv_demo.evaluation.table import BENCHMARKS
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, GenerationOptions, VideoInfo
-from tests.support import made_benchmarks
+from tests.support import made_benchmarks, scripted
 from tests.support.made_benchmarks import Made
 from tests.support.tiny_llava import make_checkpoint
 from tests.support.video_files import numbered
@@ -188,11 +188,7 @@ def test_only_tempcompass_shows_the_grid_as_large_as_it_comes(name: str, vision:
     asked = Asked("yes_no", "", 0, "", "Which?")
     scene = Scene(VideoInfo(Path("x.mp4"), 16.0, 1.0, (640, 480), ""), frames, wording=benchmark.wording(asked))
     generation = engine.answer(scene, benchmark.put(asked), (), GenerationOptions(max_new_tokens=1))
-    while True:
-        try:
-            next(generation)
-        except StopIteration as done:
-            picture = done.value.picture
-            break
+    picture = scripted.said(generation)[1].picture
+    assert picture is not None
     height, width = picture.shape[:2]
     assert (width, height) == ((2710, 2070) if name == "tempcompass" else (1919, 1466))  # truncated, as published

@@ -51,7 +51,7 @@ class Says:
         wording = scene.wording or Wording()
         prompt = f"{wording.system} {question} {wording.begun}" if self.begins else question
         yield self.reply(question)
-        return Trace(prompt=prompt, seconds=0.5)
+        yield Trace(prompt=prompt, seconds=0.5)
 
 
 def run(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
+from tests.support.scripted import said
 
 GOLDEN = Path(__file__).parent
 FRAMES = GOLDEN / "sharecaptioner"
@@ -30,12 +31,7 @@ def engine_of(layout: str) -> sharecaptioner.ShareCaptioner:
 
 
 def drain(generation: Generation) -> tuple[list[str], Trace]:
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(generation))
-        except StopIteration as done:
-            return pieces, done.value
+    return said(generation)
 
 
 def check(generation: Generation, recorded: dict[str, Any], beams: int) -> str:

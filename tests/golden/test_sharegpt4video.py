@@ -26,6 +26,7 @@ from sgv_demo.engines.sharegpt4video.network import load_network, picture_embedd
 from sgv_demo.engines.sharegpt4video.tiles import Tiling, normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
 from sgv_demo.types import Frame, GenerationOptions, Picture, Turn, VideoInfo
+from tests.support.scripted import said
 
 HERE = Path(__file__).parent / "sharegpt4video"
 CHECKPOINT = HERE / "tiny-sharegpt4video"
@@ -168,13 +169,7 @@ def test_answers(name, vision, engines):
     expected = case if name == "text_only" else case[VISION[vision]]
     question, history = conversation(name)
     stream = engines[vision].answer(Scene(VIDEO, frames), question, history, GenerationOptions(max_new_tokens=24))
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(stream))
-        except StopIteration as stop:
-            trace = stop.value
-            break
+    pieces, trace = said(stream)
     assert list(trace.token_ids) == expected["generated_ids"]
     assert "".join(pieces) == expected["text"]
     assert trace.prompt == case["prompt"]

@@ -15,7 +15,7 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
 from sgv_demo.types import Frame, GenerationOptions, Keyframe, VideoInfo
-from tests.support.scripted import words
+from tests.support.scripted import said, words
 from tests.support.tiny_captioner import write_checkpoint
 from tests.support.tiny_llava import make_checkpoint
 
@@ -31,11 +31,7 @@ SCENE = Scene(VideoInfo(Path("a.mp4"), 4.0, 25.0, (320, 240), "h264"), (Frame(0.
 
 def ids(generation: Any) -> tuple[int, ...]:
     """The token ids of a generation, run to its end."""
-    while True:
-        try:
-            next(generation)
-        except StopIteration as done:
-            return done.value.token_ids
+    return said(generation)[1].token_ids
 
 
 @pytest.mark.parametrize("beams", [1, 3])

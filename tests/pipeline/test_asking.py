@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -23,12 +23,10 @@ from tests.support.scripted import Script, ScriptedAnswerer
 from tests.support.video_files import number_in, write_clip
 
 
-def scene_of(events: Generator[Event, None, Scene]) -> Scene:
-    while True:
-        try:
-            next(events)
-        except StopIteration as done:
-            return done.value
+def scene_of(events: Iterator[Event | Scene]) -> Scene:
+    *_, scene = events
+    assert isinstance(scene, Scene)
+    return scene
 
 
 EYES = ScriptedAnswerer(Script(), frames=16)
@@ -116,9 +114,9 @@ def test_measurements_that_are_there_are_used(clip: Path, settings: Settings) ->
         Analysis.apply, find_keyframes(clip, sampling, settings), Analysis(ENGINE, AnalysisOptions(sampling))
     )
     events = prepare_scene(clip, MeasuredAnswerer(), settings, sampling, analysis=known)
-    with pytest.raises(StopIteration) as done:
-        next(events)
-    assert done.value.value.evidence is known.evidence
+    (scene,) = events
+    assert isinstance(scene, Scene)
+    assert scene.evidence is known.evidence
     other = prepare_scene(clip, MeasuredAnswerer(), settings, replace(sampling, start=1.0), analysis=known)
     assert next(other)
     shorter = prepare_scene(clip, MeasuredAnswerer(), settings, replace(sampling, end=6.0), analysis=known)

@@ -51,7 +51,7 @@ def test_closing_drain_closes_the_generation() -> None:
 def silent(text: str) -> Generation:
     yield ""
     yield text
-    return Trace("p", (), 0)
+    yield Trace("p", (), 0)
 
 
 def test_an_empty_piece_is_an_event_too_so_that_a_silent_step_can_be_stopped() -> None:
@@ -95,7 +95,7 @@ def test_what_the_model_saw_comes_with_the_summary() -> None:
     class Showing(ScriptedCaptioner):
         def summarize(self, captions, options: GenerationOptions) -> Generation:
             yield "All."
-            return Trace("p", (1,), 1, picture=image)
+            yield Trace("p", (1,), 1, picture=image)
 
     events, _ = run(summarize(captions(3, 10), Showing(Script()), PLAIN))
     assert isinstance(events[-1], Summarized)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sgv_demo.engines import Scene
@@ -60,7 +60,7 @@ class Script:
         finally:
             if not finished:
                 self.closed.append(step)
-        return Trace(prompt=prompt or f"<prompt of {step}>", token_ids=tuple(range(len(words))), prompt_tokens=120)
+        yield Trace(prompt=prompt or f"<prompt of {step}>", token_ids=tuple(range(len(words))), prompt_tokens=120)
 
     def _wait(self) -> None:
         # In slices, so that an engine that is being closed is never stuck for long.
@@ -114,6 +114,15 @@ class ScriptedAnswerer:
         return self.script.say("answer", text)
 
 
-def words(generation: Iterator[str]) -> str:
+def said(generation: Generation) -> tuple[list[str], Trace]:
+    """All pieces of a generation, and its trace, which is its last item and its only one."""
+    *pieces, trace = generation
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    assert isinstance(trace, Trace)
+    assert len(texts) == len(pieces)
+    return texts, trace
+
+
+def words(generation: Generation) -> str:
     """All that a generation says."""
-    return "".join(generation)
+    return "".join(said(generation)[0])

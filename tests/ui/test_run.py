@@ -82,7 +82,7 @@ class Noting(ScriptedCaptioner):
 
     def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
         yield "A."
-        return Trace("p", (1,), 1, picture=IMAGE)
+        yield Trace("p", (1,), 1, picture=IMAGE)
 
 
 def test_each_pair_follows_the_one_before(watching: dict[str, Any], video: Path, settings: Settings) -> None:

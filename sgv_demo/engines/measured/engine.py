@@ -54,7 +54,7 @@ def _generation(sentences: Iterable[str], started: float) -> Generation:
     for text in sentences:
         yield separator + text
         separator = " "
-    return Trace(seconds=time.monotonic() - started)
+    yield Trace(seconds=time.monotonic() - started)
 
 
 class _Measured(NamedTuple):

@@ -88,7 +88,7 @@ class Remote(GeneralModel):
             notes.append(f"{len(shown)} of {len(pictures)} pictures were sent.")
         if options.beams > 1:
             notes.append("Servers decode with one beam, so that the text streams.")
-        return Trace(
+        yield Trace(
             prompt=flat(sent),
             prompt_tokens=ending.prompt_tokens,
             seconds=time.perf_counter() - started,

@@ -156,12 +156,10 @@ class ShareCaptioner:
             began = False
             pieces = self._attempt(question, budget, options, note)
             try:
-                while True:
-                    piece = next(pieces)
+                for piece in pieces:
                     began = began or bool(piece)
                     yield piece
-            except StopIteration as done:
-                return done.value
+                return
             except OutOfMemoryError:
                 if began or attempt + 1 == len(budgets):
                     raise
@@ -187,7 +185,7 @@ class ShareCaptioner:
             notes.append("The model ended its answer without a word.")
         if cut_off:
             notes.append(f"Cut off after {new} tokens.")
-        return Trace(
+        yield Trace(
             prompt=prompts.captioner_prompt(question.text),
             token_ids=token_ids,
             prompt_tokens=length,

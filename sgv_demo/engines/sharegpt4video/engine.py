@@ -142,7 +142,7 @@ class ShareGPT4Video:
         while not self._lock.acquire(timeout=TICK):
             yield ""
         try:
-            return (yield from self._answer(scene, question, history, options))
+            yield from self._answer(scene, question, history, options)
         finally:
             self._lock.release()
 
@@ -204,7 +204,7 @@ class ShareGPT4Video:
                 " a shorter answer, or the published vision mode."
             ) from error
         cut_off = len(new) >= step.prompt.new_tokens and new[-1] not in self._stop_ids
-        return Trace(
+        yield Trace(
             prompt=step.prompt.text,
             token_ids=new,
             prompt_tokens=len(step.prompt.ids),

@@ -123,7 +123,7 @@ class SmolVLM(GeneralModel):
         while not self._lock.acquire(timeout=TICK):
             yield ""
         try:
-            return (yield from self._generation(text, pictures, options, duration, history))
+            yield from self._generation(text, pictures, options, duration, history)
         finally:
             self._lock.release()
 
@@ -148,7 +148,7 @@ class SmolVLM(GeneralModel):
         notes = [f"{len(shown)} of {len(pictures)} pictures were shown."] if len(shown) < len(pictures) else []
         if not self._decode(made, True):
             notes.append("The model ended its answer without a word.")
-        return Trace(
+        yield Trace(
             prompt="".join(piece.text for piece in pieces),
             token_ids=made,
             prompt_tokens=len(ids),

@@ -57,7 +57,7 @@ class Seat(Generic[E]):
         while not self._turns.lock.acquire(timeout=TICK):
             yield ""
         try:
-            return (yield from getattr(self._sit(), role)(*arguments))
+            yield from getattr(self._sit(), role)(*arguments)
         finally:
             self._turns.lock.release()
 

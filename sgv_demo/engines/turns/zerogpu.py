@@ -88,13 +88,7 @@ def _step(engine: Any, role: str, arguments: Sequence[Any]) -> Iterator[Message]
     """Pieces of one step, then its trace or its trouble."""
     generation: Generation = getattr(engine, role)(*arguments)
     try:
-        while True:
-            try:
-                piece = next(generation)
-            except StopIteration as done:
-                yield done.value
-                return
-            yield piece
+        yield from generation
     except SgvError as error:
         yield Trouble(str(error), isinstance(error, OutOfMemoryError))
     except Exception:
@@ -202,12 +196,12 @@ class _Lease:
         except OSError as error:
             raise _Lost from error
         for message in self._messages:
-            if isinstance(message, Trace):
-                return message
             if isinstance(message, Trouble):
                 raise (OutOfMemoryError if message.out_of_memory else EngineError)(message.message)
-            if isinstance(message, str):
+            if isinstance(message, (str, Trace)):
                 yield message
+            if isinstance(message, Trace):
+                return
         raise _Lost
 
     def close(self) -> None:
@@ -245,16 +239,13 @@ class Slots:
             lease = self._lease = self._lease or self._open(each)
             began, started = False, time.monotonic()
             try:
-                pieces = lease.run(role, arguments)
-                while True:
-                    try:
-                        piece = next(pieces)
-                    except StopIteration as finished:
+                for piece in lease.run(role, arguments):
+                    began = began or bool(piece)
+                    if isinstance(piece, Trace):
                         PACE.note(self.key, role, time.monotonic() - started)
                         self.done += 1
-                        return finished.value
-                    began = began or bool(piece)
                     yield piece
+                return
             except GeneratorExit:
                 self.close()
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -75,25 +76,16 @@ def answering(
     preparing = asking.prepare_scene(
         path, answerer, desk.settings, controls.sampling(), frames=frames, analysis=analysis
     )
-    try:
-        while True:
-            event = next(preparing)
-            if isinstance(event, Working):
+    scene: Scene | None = None
+    with closing(preparing):
+        for event in preparing:
+            if isinstance(event, (Working, Scene)):
                 yield event
-    except StopIteration as done:
-        scene: Scene = done.value
-    finally:
-        preparing.close()
-    yield scene
+            if isinstance(event, Scene):
+                scene = event
+    assert scene is not None, "what is prepared ends with a scene"
     with zerogpu.answerer_in_slots(answerer, desk.settings) as slotted:
-        generation = steps.ask(scene, question, history, slotted, controls.generation())
-        try:
-            while True:
-                yield next(generation)
-        except StopIteration as done:
-            yield done.value
-        finally:
-            generation.close()
+        yield from steps.ask(scene, question, history, slotted, controls.generation())
 
 
 class AskHandlers:
