@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import av
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from sgv_demo.errors import VideoError
@@ -39,6 +41,7 @@ _OPTIONS: Final = {
     "probesize": "8000000",
 }
 _MOST_DEMUX_ERRORS = 64
+_WITH_ALPHA: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 NOTHING_DECODABLE = "No picture in this file can be decoded; export or upload it again."
 
@@ -62,7 +65,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def choose_stream(container: InputContainer, settings: Settings) -> VideoStream:
-    """The stream to read, with its decoder prepared.
+    """The stream to read; all others are left out.
 
     Raises:
         VideoError: there is none, only cover art or a still picture, no decoder, or the pictures are too large.
@@ -80,17 +83,32 @@ def choose_stream(container: InputContainer, settings: Settings) -> VideoStream:
     usable = [s for s in moving if s.codec_context is not None]
     if not usable:
         raise VideoError("There is no decoder for this file's video track; export it again as MP4 (H.264).")
-    stream = max(usable, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
-    check_pixels(stream.width, stream.height, settings)
+    # A still beside an animation (AVIF, a poster) is not what people mean, even where it is marked as the default.
+    chosen = max(usable, key=lambda s: (s.frames != 1, bool(s.disposition & Disposition.default), s.width * s.height))
+    check_pixels(chosen.width, chosen.height, settings)
+    for other in container.streams:
+        if other.index != chosen.index:
+            other.discard = Discard.all
+    return chosen
+
+
+def open_decoder(stream: VideoStream, settings: Settings) -> VideoCodecContext:
+    """A decoder for `stream`, already open."""
     context = stream.codec_context
+    # FFmpeg's own decoders of VP8 and VP9 leave transparency out.
+    if stream.metadata.get("alpha_mode") == "1" and (name := _WITH_ALPHA.get(context.codec.canonical_name)):
+        with_alpha = CodecContext.create(name, "r")
+        assert isinstance(with_alpha, VideoCodecContext)
+        with_alpha.width, with_alpha.height, with_alpha.extradata = context.width, context.height, context.extradata
+        context = with_alpha
     context.options = {"max_pixels": str(settings.max_pixels)}
     context.thread_count = max(1, settings.reader_threads)
     # Frame threads hold a picture each: giant pictures are decoded with slice threads alone.
     context.thread_type = "AUTO" if stream.width * stream.height <= 12_000_000 else "SLICE"
-    for other in container.streams:
-        if other.index != stream.index:
-            other.discard = Discard.all
-    return stream
+    # Some decoders (libdav1d) read `skip_frame` only when they open and would leave pictures out ever after, so it must
+    # not be set before this.
+    context.open(strict=False)
+    return context
 
 
 def check_pixels(width: int, height: int, settings: Settings) -> None:

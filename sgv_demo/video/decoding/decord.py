@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from av import VideoFrame
-from av.video.reformatter import VideoReformatter
 from decord import DECORDError, VideoReader, cpu
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, VideoInfo
-from sgv_demo.video.decoding.picture import fitted, to_rgb
+from sgv_demo.video.decoding.picture import Renderer, fitted
 
 _NEAR_ENOUGH = 0.0006
 
@@ -93,5 +92,5 @@ class DecordReader:
             raise VideoError("A picture of this file can't be decoded; choose the other reader.") from error
         canvas = fitted(self.info.size, long_side)
         if canvas != self.info.size:
-            image = to_rgb(VideoFrame.from_ndarray(image, format="rgb24"), canvas, None, VideoReformatter())
+            image = Renderer(canvas, None).render(VideoFrame.from_ndarray(image, format="rgb24"))
         return Frame(self._starts[number], image)

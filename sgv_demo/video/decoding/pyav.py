@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from av import VideoFrame
-from av.video.reformatter import VideoReformatter
 
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame
-from sgv_demo.video.decoding.packets import closest
+from sgv_demo.video.decoding.index import closest
 from sgv_demo.video.decoding.passes import Pass
-from sgv_demo.video.decoding.picture import fitted, to_rgb
-from sgv_demo.video.decoding.plan import Plan, Strategy
-from sgv_demo.video.decoding.probe import find_facts
-from sgv_demo.video.decoding.seeking import Walk
-
-Timed: TypeAlias = tuple[float, VideoFrame]
+from sgv_demo.video.decoding.picture import Renderer, fitted
+from sgv_demo.video.decoding.probe import TRANSPARENT, find_facts
+from sgv_demo.video.decoding.seeking import Numbered, Plan, Strategy, Walk
 
 NEAR_ENOUGH = 0.0006
 """Seconds: Matroska rounds times to a millisecond, so a wanted time this little early still means the next picture."""
 
 
 class PyavReader:
-    """See `sgv_demo.video.reader.VideoReader`."""
+    """See `sgv_demo.video.VideoReader`."""
 
     def __init__(
         self,
@@ -53,18 +46,21 @@ class PyavReader:
         self._path, self._settings, self._beat = path, settings, beat
         self._strategy: Strategy = strategy
         self._facts = find_facts(path, settings)
+        self._index = self._facts.index
         self._lost: set[int] = set()
         self._flawed: set[int] = set()
-        self._seeks = 0
-        self._scaler = VideoReformatter()
+        self._transparent = False
+        self._plan = Plan(self._index, strategy)
         self.info = self._facts.info
-        self.frame_count = self._facts.scan.count
+        self.frame_count = len(self._index.times)
         self.fps = self._facts.average_rate
 
     @property
     def notes(self) -> tuple[str, ...]:
         """See the protocol."""
         found = list(self.info.notes)
+        if self._transparent and TRANSPARENT not in found:
+            found.append(TRANSPARENT)
         if self._lost:
             found.append(_counted(len(self._lost), "damaged picture was skipped.", "damaged pictures were skipped."))
         if self._flawed:
@@ -75,20 +71,14 @@ class PyavReader:
     @property
     def plan(self) -> str:
         """See the protocol."""
-        return f"{self._seeks} seeks" if self._seeks else "in order"
+        return f"{self._plan.seeks} seeks" if self._plan.seeks else "in order"
 
     def frames(self, *, start: float = 0.0, end: float | None = None, long_side: int | None = None) -> Iterator[Frame]:
         """See the protocol."""
-        canvas = fitted(self.info.size, long_side)
-        reading = self._begin()
-        try:
-            for now, frame in self._timed(reading, start):
-                if end is not None and now >= end:
-                    return
-                if now >= start - NEAR_ENOUGH:
-                    yield Frame(now, to_rgb(frame, canvas, self._facts.aspect, self._scaler))
-        finally:
-            self._finish(reading)
+        times = self._index.times
+        first = int(np.searchsorted(times, start - NEAR_ENOUGH)) if start > 0 else 0
+        until = len(times) if end is None else int(np.searchsorted(times, end))
+        return self._numbered(iter(range(first, until)), long_side, repeat=False)
 
     def near(
         self,
@@ -100,119 +90,79 @@ class PyavReader:
         last: bool = False,
     ) -> Iterator[Frame]:
         """See the protocol."""
-        canvas = fitted(self.info.size, long_side)
-        reading = self._begin()
-        try:
-            if self._facts.scan.trusted:
-                found = self._walk(reading, self._targets(iter(times), exact, tolerance or 0.0, last))
-            else:
-                found = self._in_order(reading, iter(times), exact, last)
-            latest: Frame | None = None
-            for now, frame in found:
-                if latest is None or now > latest.time:
-                    latest = Frame(now, to_rgb(frame, canvas, self._facts.aspect, self._scaler))
-                    yield latest
-                elif exact:
-                    yield latest
-        finally:
-            self._finish(reading)
+        return self._numbered(self._wanted(iter(times), exact, tolerance or 0.0, last), long_side, repeat=exact)
 
     def at_indices(self, indices: Sequence[int]) -> Iterator[Frame]:
         """See the protocol."""
         if any(not 0 <= i < self.frame_count for i in indices):
             raise VideoError(f"The video has {self.frame_count} pictures; choose numbers below that.")
-        return (frame for run in _increasing_runs(indices) for frame in self._numbered(run))
+        return (frame for run in _increasing_runs(indices) for frame in self._numbered(iter(run), None, repeat=True))
 
-    def _numbered(self, run: list[int]) -> Iterator[Frame]:
-        if self._facts.scan.trusted:
-            yield from self.near([self._facts.seconds(int(self._facts.scan.shown[i])) for i in run], exact=True)
-            return
-        wanted = deque(run)
-        for number, frame in enumerate(self.frames()):
-            while wanted and wanted[0] == number:
-                wanted.popleft()
-                yield frame
-            if not wanted:
-                return
+    def _numbered(self, numbers: Iterator[int], long_side: int | None, *, repeat: bool) -> Iterator[Frame]:
+        """The pictures with these numbers, never decreasing; with `repeat` one for each, the same again if need be."""
+        with _Reading(self, long_side) as reading:
+            latest: Frame | None = None
+            shown: Numbered | None = None
+            number = next(numbers, None)
+            while number is not None:
+                following = next(numbers, None)
+                found = reading.walk.picture(number, following)
+                # Where nothing can be decoded any more, the last good picture stays on display.
+                if found is not None and (shown is None or found.number > shown.number):
+                    shown, latest = found, reading.frame(found)
+                    yield latest
+                elif repeat and latest is not None:
+                    yield latest
+                number = following
 
-    def _begin(self) -> Pass:
-        self._seeks = 0
-        return Pass(self._path, self._settings, self._beat)
-
-    def _finish(self, reading: Pass) -> None:
-        self._lost |= reading.lost
-        self._flawed |= reading.flawed
-        reading.close()
-
-    def _timed(self, reading: Pass, start: float = 0.0) -> Iterator[Timed]:
-        """Every picture with its time, from `start` (seconds) or a little before."""
-        clock, facts = self._facts.clock(), self._facts
-        pictures = reading.pictures()
-        if start > 0 and facts.scan.trusted:
-            walk = Walk(reading, Plan(facts.scan))
-            walk.go_to(facts.scan.on_display(facts.tick(start)))
-            pictures = walk.rest()
-        for frame in pictures:
-            yield clock.of(frame), frame
-
-    def _in_order(self, reading: Pass, times: Iterator[float], exact: bool, last: bool) -> Iterator[Timed]:
-        """Without trustworthy times in the container: decodes everything and looks at each picture's own time."""
-        wanted = next(times, None)
-        shown: Timed | None = None
-        for now, frame in self._timed(reading):
-            while wanted is not None and shown is not None and now > wanted + NEAR_ENOUGH:
-                takes_next = not exact and now - wanted < wanted - shown[0]
-                yield (now, frame) if takes_next else shown
-                wanted = next(times, None)
-            if wanted is None and not last:
-                return
-            shown = now, frame
-        if shown is None:
-            return
-        end, answered = max(self._end, shown[0]), False
-        while wanted is not None and wanted <= end:
-            yield shown
-            answered, wanted = True, next(times, None)
-        if last and not answered:
-            yield shown
-
-    def _walk(self, reading: Pass, targets: Iterator[int]) -> Iterator[Timed]:
-        walk = Walk(reading, Plan(self._facts.scan, self._strategy))
-        target = next(targets, None)
-        frame: VideoFrame | None = None
-        while target is not None:
-            following = next(targets, None)
-            # Where nothing can be decoded any more, the last good picture stays on display.
-            frame = walk.picture(target, following) or frame
-            self._seeks = walk.plan.seeks
-            if frame is not None:
-                yield self._facts.seconds(target if frame.pts is None else frame.pts), frame
-            target = following
-
-    def _targets(self, times: Iterator[float], exact: bool, tolerance: float, last: bool) -> Iterator[int]:
-        """Ticks of the pictures to decode, never decreasing, chosen before anything is decoded."""
-        scan, facts = self._facts.scan, self._facts
-        keys = np.sort(scan.pts[scan.keyframes])
+    def _wanted(self, times: Iterator[float], exact: bool, tolerance: float, last: bool) -> Iterator[int]:
+        """Numbers of the pictures to decode, never decreasing, chosen before anything is decoded."""
+        index = self._index
+        keys = np.sort(index.number[index.keyframes])
         latest: int | None = None
         for wanted in times:
             if wanted > self._end:
                 break
-            tick = facts.tick(wanted)
-            chosen = scan.on_display(tick + NEAR_ENOUGH / facts.time_base) if exact else scan.nearest(tick)
+            chosen = index.on_display(wanted + NEAR_ENOUGH) if exact else index.nearest(wanted)
             if tolerance and not exact and len(keys):
-                cheap = closest(keys, tick)
-                chosen = cheap if abs(cheap - tick) * facts.time_base <= tolerance else chosen
+                cheap = int(keys[closest(index.times[keys], wanted)])
+                chosen = cheap if abs(float(index.times[cheap]) - wanted) <= tolerance else chosen
             chosen = chosen if latest is None else max(chosen, latest)
             if exact or chosen != latest:
                 yield chosen
             latest = chosen
-        if last and latest != scan.shown[-1]:
-            yield int(scan.shown[-1])
+        if last and latest != self.frame_count - 1:
+            yield self.frame_count - 1
 
     @property
     def _end(self) -> float:
         """Seconds after which nothing is shown any more; a picture late, for times that were rounded up."""
         return self.info.start + self.info.duration + 1 / self.info.fps
+
+
+class _Reading:
+    """One way through the file; what it learned is kept by the reader."""
+
+    def __init__(self, reader: PyavReader, long_side: int | None) -> None:
+        self._reader = reader
+        facts = reader._facts
+        self._renderer = Renderer(fitted(reader.info.size, long_side), facts.aspect)
+        reader._plan = Plan(facts.index, reader._strategy)
+        self._pass = Pass(reader._path, reader._settings, reader._beat)
+        self.walk = Walk(self._pass, reader._plan)
+
+    def __enter__(self) -> _Reading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        reader = self._reader
+        reader._lost |= self._pass.lost
+        reader._flawed |= self._pass.flawed
+        reader._transparent |= self._renderer.transparent
+        self._pass.close()
+
+    def frame(self, picture: Numbered) -> Frame:
+        return Frame(float(self._reader._index.times[picture.number]), self._renderer.render(picture.frame))
 
 
 def _counted(number: int, one: str, many: str) -> str:
