@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from collections.abc import Callable, Iterable
 from fractions import Fraction
@@ -58,6 +59,8 @@ def write_clip(
     options: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
     pixels: str = "yuv420p",
+    coarse: bool = False,
+    draw: Callable[[int, tuple[int, int]], Picture] = numbered,
 ) -> Path:
     """Writes a clip of numbered pictures.
 
@@ -77,6 +80,8 @@ def write_clip(
         options: for the encoder.
         muxer: for the container.
         pixels: pixel format.
+        coarse: a clock of one tick a picture, which some encoders have anyway.
+        draw: what a number looks like.
     """
     shown = list(times) if times is not None else [i / fps for i in range(count)]
     drawn = list(numbers) if numbers is not None else list(range(len(shown)))
@@ -85,7 +90,17 @@ def write_clip(
         stream = out.add_stream(codec, rate=rate, options=options or {})
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
-        coarse = codec in ("mpeg4", "mpeg2video", "wmv2", "gif", "flv", "mjpeg", "apng", "libtheora", "wrapped_avframe")
+        coarse = coarse or codec in (
+            "mpeg4",
+            "mpeg2video",
+            "wmv2",
+            "gif",
+            "flv",
+            "mjpeg",
+            "apng",
+            "libtheora",
+            "wrapped_avframe",
+        )
         stream.codec_context.time_base = 1 / rate if coarse else TICKS
         stream.codec_context.gop_size = gop
         if aspect:
@@ -101,7 +116,7 @@ def write_clip(
             out.mux(silence.encode(None))
         base = stream.codec_context.time_base
         for number, time in zip(drawn, shown, strict=True):
-            frame = av.VideoFrame.from_ndarray(numbered(number, size), "rgb24").reformat(format=pixels)
+            frame = av.VideoFrame.from_ndarray(draw(number, size), "rgb24").reformat(format=pixels)
             frame.pts, frame.time_base = round(time / base), base
             _mux(out, stream.encode(frame), alter)
         _mux(out, stream.encode(None), alter)
@@ -163,4 +178,50 @@ def cut(path: Path, share: float) -> Path:
     """Keeps only the first `share` of the file."""
     data = path.read_bytes()
     path.write_bytes(data[: round(len(data) * share)])
+    return path
+
+
+def remux(source: Path, target: Path, alter: Callable[[int, Packet], None]) -> Path:
+    """Copies the pictures' packets into another container; `alter` is given each packet's position and the packet."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as out:
+        stream = given.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for position, packet in enumerate(p for p in given.demux(stream) if p.dts is not None):
+            alter(position, packet)
+            packet.stream = copy
+            out.mux(packet)
+    return target
+
+
+def without_sync_table(path: Path) -> Path:
+    """Takes from an MP4 the list of its keyframes, which then means that every picture is one."""
+    data = path.read_bytes()
+    assert data.count(b"stss") == 1
+    path.write_bytes(data.replace(b"stss", b"free"))
+    return path
+
+
+def with_matrix(path: Path, a: float, b: float, c: float, d: float) -> Path:
+    """Gives an MP4 this display matrix: a stored point (x, y) is shown at (a·x + c·y, b·x + d·y)."""
+    data = path.read_bytes()
+    at = data.index(b"tkhd") + 44
+    fixed = [round(part * 65536) for part in (a, b, 0, c, d, 0, 0, 0)]
+    path.write_bytes(data[:at] + struct.pack(">9i", *fixed, 1 << 30) + data[at + 36 :])
+    return path
+
+
+def with_edits(path: Path, *edits: tuple[int, int], fps: int = 10) -> Path:
+    """Gives an MP4 that was just written (its index behind its pictures) edits of (first picture, pictures)."""
+    with av.open(str(path)) as given:
+        ticks = round(1 / fps / (given.streams.video[0].time_base or 1))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") - 4
+    size, media_start = struct.unpack(">I", data[at : at + 4])[0], struct.unpack(">i", data[at + 20 : at + 24])[0]
+    rows = b"".join(struct.pack(">IiI", 1000 * n // fps, media_start + first * ticks, 0x10000) for first, n in edits)
+    data[at : at + size] = struct.pack(">I4sII", 16 + len(rows), b"elst", 0, len(edits)) + rows
+    for box in (b"moov", b"trak", b"edts"):
+        place = data.index(box) - 4
+        (length,) = struct.unpack(">I", data[place : place + 4])
+        data[place : place + 4] = struct.pack(">I", length + 16 + len(rows) - size)
+    path.write_bytes(data)
     return path

@@ -2,7 +2,8 @@
 
 Decoding times of one recording never go back. A step back therefore means another recording behind the first (files
 that were appended, an encoder that was started again), if what follows would also be shown before what was there
-already; a small step back alone is a demuxer's estimate, as in open groups of pictures. Broadcast clocks (MPEG-TS,
+already; a small step back alone is a demuxer's estimate, as in open groups of pictures. Where an MP4's edit list goes
+back, FFmpeg repeats what leads up to the new place as packets that aren't shown, so they count here, too. Broadcast clocks (MPEG-TS,
 MPEG-PS) may leap forward, too: nobody holds a picture for ten seconds there, while in MP4 or Matroska a long picture
 is a real one.
 """
@@ -23,11 +24,18 @@ _REORDERING_SECONDS = 1.0
 
 
 class Jumps:
-    """Follows the clock from one shown packet to the next, in decoding order."""
+    """Follows the clock from one packet to the next, in decoding order."""
 
-    def __init__(self, time_base: float, broadcast: bool) -> None:
-        """`time_base` in seconds a tick; `broadcast`: the container allows its clock to leap."""
+    def __init__(self, time_base: float, *, broadcast: bool = False, decoding_times: bool = True) -> None:
+        """What the container is like.
+
+        Args:
+            time_base: seconds a tick.
+            broadcast: its clock may leap forward.
+            decoding_times: it stores them; otherwise they are FFmpeg's guess, good enough for keyframes.
+        """
         self._leap = _LEAP_SECONDS / time_base if broadcast else float("inf")
+        self._decoding_times = decoding_times
         self._reordering = _REORDERING_SECONDS / time_base
         self._last: int | None = None
         self._latest: int | None = None
@@ -41,7 +49,7 @@ class Jumps:
         by_dts = (
             self._last is not None and dts is not None and self._dts_jumped(pts - latest, dts - self._last, keyframe)
         )
-        unknown = keyframe or self._last is None
+        unknown = keyframe or (self._last is None and self._decoding_times)
         by_pts = pts - latest > self._leap or (unknown and latest - pts > self._reordering)
         if by_dts or by_pts:
             self._part, latest = self._part + 1, pts
@@ -52,7 +60,7 @@ class Jumps:
     def _dts_jumped(self, ahead: int, step: int, keyframe: bool) -> bool:
         if step >= 0:
             return step > self._leap
-        return ahead <= 0 and (keyframe or -step > self._reordering)
+        return ahead <= 0 and (keyframe or (self._decoding_times and -step > self._reordering))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

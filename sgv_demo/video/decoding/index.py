@@ -136,7 +136,8 @@ class _Walk:
         self._container, self._stream = container, stream
         self._base = float(stream.time_base or 0) or 1e-6
         broadcast = bool(container.format.flags & av.format.Flags.ts_discont.value)
-        self._jumps = Jumps(self._base, broadcast)
+        matroska = container.format.name.startswith("matroska")
+        self._jumps = Jumps(self._base, broadcast=broadcast, decoding_times=not matroska)
         self._hidden = hidden_in(stream)
         self._pts, self._dts, self._marks = array("q"), array("q"), array("q")
         self._keys, self._shown, self._parts, self._lengths = array("q"), array("q"), array("q"), array("q")
@@ -159,13 +160,14 @@ class _Walk:
         self._marks.append(mark(packet))
         self._pts.append(tick)
         self._dts.append(tick if dts is None else dts)
+        part = self._jumps.part(tick, dts, packet.is_keyframe)
         if packet.is_discard or self._hidden(packet):
             return
         if packet.is_keyframe:
             self._keys.append(place)
         self._timed = self._timed and pts is not None
         self._shown.append(place)
-        self._parts.append(self._jumps.part(tick, dts, packet.is_keyframe))
+        self._parts.append(part)
         self._lengths.append(_believable(packet.duration) or 0)
 
     def index(self) -> Index:

@@ -55,7 +55,8 @@ def find_facts(path: Path, settings: Settings) -> Facts:
         first = _first_pictures(opened, index)
         check_pixels(*first.size, settings)
         index = index if first.order_is_known else index.counted(float(opened.stream.average_rate or 0))
-        start, end = float(index.times[0]), index.end
+        # A stream that was cut anywhere begins with pictures that lack what they refer to.
+        start, end = float(index.times[first.number or 0]), index.end
         if len(index.times) == 1 and index.clocked:
             # A single picture often has no length of its own.
             end = max(end, start + min(1 / rate, 1.0))
@@ -130,6 +131,8 @@ class _First:
     size: Size
     """(width, height) as displayed."""
     transparent: bool
+    number: int | None
+    """The first picture's, if the packets tell it."""
     order_is_known: bool
     """Whether pictures come out in the order that the container's times give them."""
 
@@ -159,7 +162,7 @@ def _first_pictures(opened: Pass, index: Index) -> _First:
     size = displayed_size(first.width, first.height, aspect, turn_of(first))
     renderer = Renderer(size, aspect)
     renderer.render(first)
-    return _First(size, renderer.transparent, order_is_known)
+    return _First(size, renderer.transparent, first.pts, order_is_known)
 
 
 def _notes(index: Index, duration: float, cut_at: float | None, transparent: bool) -> tuple[str, ...]:

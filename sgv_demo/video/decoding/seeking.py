@@ -203,7 +203,7 @@ class Walk:
         self._first: Numbered | None = None
         """The first picture after a seek that is proven, or that is behind the wanted one and so comes too late."""
         self._lost_before, self._flawed_before = set(self._reading.lost), set(self._reading.flawed)
-        self._astray = self._over = self._drained = False
+        self._astray = self._over = self._drained = self._must_go_on = False
         self._ready.clear()
         self._shown = None
 
@@ -299,7 +299,7 @@ class Walk:
         return self._plan.index.numbered and self._position > self._plan.place(number)
 
     def _may_drain(self, following: int | None) -> bool:
-        if self._in_order:
+        if self._in_order or self._must_go_on:
             return False
         return following is None or self._plan.seek_to(following, self._position) is not None
 
@@ -311,3 +311,4 @@ class Walk:
         else:
             # The wanted picture is damaged and there is none before it: go on to the next that can be decoded.
             self._reading.decoder.flush_buffers()
+            self._must_go_on = True
