@@ -3,9 +3,9 @@
 Decoding times of one recording never go back. A step back therefore means another recording behind the first (files
 that were appended, an encoder that was started again), if what follows would also be shown before what was there
 already; a small step back alone is a demuxer's estimate, as in open groups of pictures. Where an MP4's edit list goes
-back, FFmpeg repeats what leads up to the new place as packets that aren't shown, so they count here, too. Broadcast clocks (MPEG-TS,
-MPEG-PS) may leap forward, too: nobody holds a picture for ten seconds there, while in MP4 or Matroska a long picture
-is a real one.
+back, FFmpeg repeats what leads up to the new place as packets that aren't shown, so these count here, too. Broadcast
+clocks (MPEG-TS, MPEG-PS) may leap forward: nobody holds a picture for ten seconds there, while in MP4 or Matroska a
+long picture is a real one.
 """
 
 from __future__ import annotations
