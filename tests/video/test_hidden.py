@@ -119,3 +119,12 @@ def test_hidden_reference_frames_of_vp9_are_told_by_their_first_byte(head: bytes
 
 def test_opaque_pictures_of_a_kind_that_could_be_transparent_get_no_note(tmp_path: Path) -> None:
     assert PyavReader(write_clip(tmp_path / "a.gif", codec="gif", pixels="rgb8"), Settings()).info.notes == ()
+
+
+def test_an_animation_is_read_and_not_the_still_beside_it(tmp_path: Path) -> None:
+    path = write_clip(
+        tmp_path / "a.avif", codec="libsvtav1", count=20, fps=10, options={"preset": "8", "crf": "20"}, coarse=True
+    )
+    reader = PyavReader(path, Settings())
+    assert reader.frame_count == len(list(reader.frames())) == 20
+    assert reader.info.duration == pytest.approx(2.0, abs=0.01)
