@@ -40,7 +40,9 @@ def test_hidden_reference_frames_of_vp8_are_no_pictures(tmp_path: Path, suffix: 
     with av.open(str(plain)) as given, av.open(str(path), "w") as out:
         stream = given.streams.video[0]
         copy = out.add_stream_from_template(stream)
-        for packet in (p for p in given.demux(stream) if p.dts is not None):
+        for packet in given.demux(stream):
+            if packet.dts is None:
+                continue
             data = bytes(packet)
             for content in (bytes([data[0] & ~0x10]) + data[1:], data) if packet.dts % 7 == 3 else (data,):
                 # The first of the two is the same frame, marked as not to be shown.
