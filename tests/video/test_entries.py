@@ -90,3 +90,9 @@ def test_damage_far_behind_the_keyframe_is_the_files_own(tmp_path: Path) -> None
     assert [number_in(frame.image) for frame in reader.near([7.5], exact=True)] == [90]
     assert len(list(reader.frames(start=1.0))) > 60
     assert any("damaged" in note for note in reader.notes)
+
+
+def test_a_damaged_keyframe_is_told_by_whoever_meets_it(tmp_path: Path) -> None:
+    reader = PyavReader(damage(write_clip(tmp_path / "a.mp4", count=96), 0.4, 0.5), Settings())
+    assert len(list(reader.near([0, 2, 4, 6], last=True))) == 5
+    assert any("damaged" in note for note in reader.notes)

@@ -225,16 +225,21 @@ class Walk:
             return False
         return len(self._reading.lost) > len(self._lost_before) or len(self._reading.flawed) > len(self._flawed_before)
 
-    def _forget_damage(self) -> None:
-        """What failed to decode since the seek is the seek's fault, not the file's."""
-        self._reading.lost, self._reading.flawed = set(self._lost_before), set(self._flawed_before)
+    def _forget_damage(self, before: int | None = None) -> None:
+        """What failed to decode since the seek (up to the picture `before`) is the seek's fault, not the file's."""
+        reading = self._reading
+        lost, flawed = set(self._lost_before), set(self._flawed_before)
+        if before is not None:
+            lost |= {position for position in reading.lost if position >= self._plan.place(before)}
+            flawed |= {number for number in reading.flawed if number >= before}
+        reading.lost, reading.flawed = lost, flawed
 
     def _prove(self, picture: Numbered, wanted: int) -> bool:
         """Looks at the next picture after a seek; afterwards whether it is proven."""
         self._proven = self._proves(picture)
         self._anything = True
         if self._proven:
-            self._forget_damage()
+            self._forget_damage(before=picture.number)
         if self._proven or picture.number > wanted:
             self._first = self._first or picture
         return self._proven
