@@ -119,6 +119,8 @@ class Talk:
     """The question that is being changed: sending replaces it and all later ones."""
     shown: tuple[Shown, ...] = ()
     """The frames of the last answer."""
+    measured: bool = False
+    """Whether that answer was read from the measurements of these frames, at which nobody looked."""
     trace: TraceMark | None = None
     """How the last answer was made."""
     key: str = ""

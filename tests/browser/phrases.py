@@ -177,7 +177,12 @@ def _frame() -> list[str]:
     made += [
         chat.turn(replace(talk.said[0], turn=replace(RUN_TURN, answer="")), 0, live=True, working=w) for w in waits
     ]
-    return [*made, chat.frames((Shown(1.0, "data:,"),), None, _picture), chat.frames((Shown(1.0, ""),), None, _picture)]
+    return [
+        *made,
+        chat.frames((Shown(1.0, "data:,"),), None, _picture),
+        chat.frames((Shown(1.0, ""),), None, _picture),
+        chat.frames((Shown(1.0, ""),), None, _picture, measured=True),
+    ]
 
 
 def everything() -> str:

@@ -270,6 +270,14 @@ class TestWords:
         assert "file=a.jpg" in found
         assert 'data-seek="3.000"' in found
         assert "shots/grid.png" in found
+        assert "Answered from 2 pictures" in found
+
+    def test_an_engine_that_reads_measurements_is_not_said_to_have_looked_at_pictures(self) -> None:
+        found = chat.frames([Shown(0.5, ""), Shown(3.0, "")], None, url, measured=True)
+        assert "Answered from what was measured at 2 keyframes" in found
+        assert "Measured at" in found
+        assert "pictures" not in found
+        assert "Looked at" in chat.frames([Shown(0.5, "")], None, url)
 
     def test_status_never_shows_a_local_path(self) -> None:
         assert "/somewhere" not in facts.facts(INFO)

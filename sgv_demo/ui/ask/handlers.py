@@ -107,7 +107,7 @@ class AskHandlers:
             "talk": talk,
             "feed": feed.patch(visit.run, chat=turns) | {"size": size},
             "subject": chat.subject_line(visit.video, talk, visit.path),
-            "grid": chat.frames(talk.shown, talk.trace, pictures),
+            "grid": chat.frames(talk.shown, talk.trace, pictures, measured=talk.measured),
             "ask": gr.update(value="Send change" if talk.editing is not None else "Ask", interactive=not talk.busy),
             "ask_stop": gr.update(interactive=talk.busy),
             "tab_ask": gr.update(label=f"4 Ask ({len(talk.said)})" if talk.said else "4 Ask"),
@@ -200,13 +200,17 @@ class AskHandlers:
         """What is looked at, as pictures that the page can show."""
         if not scene.frames:
             url = self.desk.pictures(analysis.key if analysis else "")
-            return {"shown": tuple(Shown(mark.time, url(mark.picture)) for mark in scene.keyframes), "key": ""}
+            return {
+                "shown": tuple(Shown(mark.time, url(mark.picture)) for mark in scene.keyframes),
+                "key": "",
+                "measured": True,
+            }
         key = scene.key[:40]
         try:
-            return {"shown": self._kept_frames(scene, key), "key": key}
+            return {"shown": self._kept_frames(scene, key), "key": key, "measured": False}
         except (OSError, SgvError):
             log.exception("Can't keep the frames of an answer")
-            return {"shown": tuple(Shown(frame.time, "") for frame in scene.frames), "key": ""}
+            return {"shown": tuple(Shown(frame.time, "") for frame in scene.frames), "key": "", "measured": False}
 
     def _kept_frames(self, scene: Scene, key: str) -> tuple[Shown, ...]:
         folder = self.desk.store.folder(key) / "shots"

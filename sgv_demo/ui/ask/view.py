@@ -46,11 +46,20 @@ def turn(said: Said, number: int, *, live: bool, working: str = "") -> Markup:
     return macros("ask").turn(said, number, live, working if before else "")
 
 
-def frames(shown: Sequence[Shown], trace: TraceMark | None, url: PictureUrl) -> Markup:
-    """The frames that the last answer was given from, with their times, and what the model really got."""
+def frames(shown: Sequence[Shown], trace: TraceMark | None, url: PictureUrl, *, measured: bool = False) -> Markup:
+    """The frames that the last answer was given from, with their times, and what the model really got.
+
+    `measured`: nobody looked at them, their measurements were read.
+    """
     if not shown:
         return Markup()
     times = ", ".join(clock(s.time) for s in shown[:_MOST_TIMES])
     how = seen(trace, url)
     made = macros("parts").saw(**how) if how else ""
-    return macros("ask").frames(len(shown), [s for s in shown if s.url], f"Measured at {times}", made)
+    return macros("ask").frames(
+        len(shown),
+        [s for s in shown if s.url],
+        f"Measured at {times}" if measured else f"Looked at {times}",
+        made,
+        measured,
+    )
