@@ -168,6 +168,7 @@ class Flow:
             if abs(x) + abs(y) > _REACH and _correlation(before.grey, after.grey, (x, y)) > _SAME_SHIFTED:
                 shifted = self._follow(self.fine, step, before, after, (x, y))
                 found = max(found, shifted, key=lambda step: step.consistent)
+        # A dim flicker breaks the flow, but the details still lie where they lay.
         different = found.consistent < _SAME and _correlation(before.grey, after.grey) < _SAME_DETAIL
         return replace(found, different=different)
 
@@ -233,6 +234,7 @@ def _refine(before: Grey, after: Grey, points: Floats, matrix: Matrix) -> Matrix
 
     Evened contrast and smooth flow make small movements up to a tenth too small; this takes that out.
     """
+    # Lucas-Kanade takes brightness for constant, so the later picture is lit like the earlier one first.
     gain = _deviation(before) / max(1.0, _deviation(after))
     lit = cv2.convertScaleAbs(after, alpha=gain, beta=cv2.mean(before)[0] - gain * cv2.mean(after)[0])
     expected = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
@@ -268,6 +270,7 @@ def _correlation(before: Grey, after: Grey, shift: tuple[float, float] = (0.0, 0
 
 def _points(even: Grey) -> tuple[NDArray[np.intp], Floats]:
     """The point (x, y) of steepest gradient in each cell, and that gradient in grey levels per pixel."""
+    # One point in each cell spreads them evenly: else a patterned shirt would outvote the wall behind it.
     soft = cv2.GaussianBlur(even, (0, 0), 1.0)
     steep = cv2.magnitude(
         cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8)
@@ -293,6 +296,7 @@ def _similarity(source: Floats, target: Floats) -> tuple[Matrix, float]:
     RANSAC finds the group, then least squares with Tukey's weights uses all of it: in noise, a fit through the few
     best points would wander from step to step.
     """
+    # Four unknowns (shift, zoom, roll): two points fix them, so that RANSAC needs few tries even with half outliers.
     matrix, _ = cv2.estimateAffinePartial2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=_INLIER, maxIters=300, confidence=0.995
     )

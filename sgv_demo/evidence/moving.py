@@ -63,9 +63,11 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     Differing from both leaves out the background that a thing uncovers: it was in the first picture. `one` and
     `two` are the camera's transforms from first to middle and from middle to last.
     """
+    # Both earlier pictures are moved to where the camera stands now; what still differs has moved by itself.
     to_last = np.vstack([two, (0, 0, 1)]) @ np.vstack([one, (0, 0, 1)])
     soft = cv2.GaussianBlur(last.grey, (0, 0), _BLUR).astype(np.float32)
     across, down = (cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    # A camera's motion that is a fraction of a pixel off makes a difference at every edge, as large as its slope.
     slack = _SLACK * cv2.magnitude(across, down)
     now = _difference(middle.grey, soft, np.asarray(two, np.float64))
     # The lesser of two differences is asked for: where the first shows nothing, the second needn't be measured.
@@ -76,8 +78,10 @@ def regions(first: Plate, middle: Plate, last: Plate, one: Matrix, two: Matrix) 
     mean = cells(np.clip(change, 0, None).astype(np.float32)).mean(axis=2)
     changed = mean > max(_CHANGED, _NOISE * float(np.median(mean)))
     mask = changed & ~_turning(now, before - now)
+    # When most of what changed goes on changing the same way, it is a dissolve, and the rest of it is no thing.
     if mask.sum() <= 0.5 * changed.sum() or mask.mean() > _EVERYWHERE:
         return ()
+    # Cells with one quiet cell between them are one thing: its inside may be as flat as what is behind it.
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     count, labels = cv2.connectedComponents(near, connectivity=4)
     rows, columns = mask.shape
@@ -97,6 +101,8 @@ def _difference(before: Grey, after: Floats, matrix: NDArray[np.float64]) -> Flo
         return np.zeros_like(after)
     moved = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(moved, (0, 0), _BLUR).astype(np.float32)
+    # Exposure changes every pixel by a gain and an offset, and nothing has moved. Medians, because a thing that comes
+    # into the picture must not shift what the rest is compared with.
     mask = seen.astype(np.uint8)
     spread = [float(cv2.meanStdDev(picture, mask=mask)[1][0, 0]) for picture in (after, soft)]
     gain = float(np.clip(spread[0] / max(1.0, spread[1]), 0.3, 3.0))
@@ -107,6 +113,7 @@ def _difference(before: Grey, after: Floats, matrix: NDArray[np.float64]) -> Flo
 
 def _turning(now: Floats, before: Floats) -> NDArray[np.bool_]:
     """Cells that change now as they changed before: they dissolve, fade or brighten, and nothing moves there."""
+    # Two changes in a row: a passing thing's have nothing in common, those of a fade point the same way.
     along = cells(now * before).sum(axis=2)
     size = np.sqrt(cells(now * now).sum(axis=2) * cells(before * before).sum(axis=2))
     return along > _ALIKE * np.maximum(size, 1.0)
@@ -135,6 +142,8 @@ def moving(steps: Sequence[Step]) -> tuple[Moving, ...]:
     for step in steps:
         free = [track for track in tracks if abs(track.end - step.start) < 1e-6]
         for region in step.regions:
+            # Each sight goes to the nearest track that was seen a step ago, largest first: with a handful of things
+            # and a fifth of the picture's width between them an optimal assignment would find the same.
             x, y = region.x, region.y / step.aspect
             near, distance = None, _REACH
             for track in free:

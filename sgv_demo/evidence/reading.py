@@ -122,6 +122,7 @@ class Reading:
         return [self._line(picture, grey, box * scale) for box in self.reader.find(small)]
 
     def _line(self, picture: Picture, grey: Grey, box: Box) -> _Line:
+        # From a box a pixel aside the same words may be read a little differently: the first reading stays.
         thumb = _thumb(_cut(grey, box))
         for line in self._lines:
             if _overlap(line.box, box) >= _SAME_PLACE and float((line.thumb * thumb).sum()) >= _SAME_LOOK:
@@ -144,6 +145,8 @@ def may_hold_text(grey: Grey) -> bool:
 
     It must never say no where text could be read, and may well say yes to a hedge.
     """
+    # Letters are edges on both sides of thin strokes: many steep pixels close together. Large shapes have few of them
+    # in one place, soft pictures and noise none that are steep enough.
     steep = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) >= _STROKE
     near = cv2.boxFilter(steep.astype(np.float32), -1, (32, 16), normalize=False)
     return bool(near.max() >= _STROKES)
