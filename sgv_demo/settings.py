@@ -104,6 +104,14 @@ class Settings:
     """Port to listen on; the next free one is taken when it is in use."""
     max_queue: int = 32
     """Visitors waiting at most."""
+    max_sessions: int = 80
+    """Visitors remembered at most, half a megabyte each; who was away longest is forgotten first."""
+    allowed_hosts: str = ""
+    """Names, separated by commas, under which the page answers; "*" is any. Empty: this machine's own names where only
+    it can reach the page, any elsewhere."""
+    framing: str = ""
+    """Addresses that may show the page in a frame, such as https://example.org; empty: none, on a Space Hugging
+    Face's."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -6,9 +6,11 @@ from importlib.util import find_spec
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from sgv_demo.formats.markup import macros
-from sgv_demo.ui import api, theme
+from sgv_demo.settings import Settings
+from sgv_demo.ui import api, headers, theme
 from sgv_demo.ui import frame as masthead
 from sgv_demo.ui import language as words
 from sgv_demo.ui.ask import layout as ask
@@ -55,7 +57,8 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "css": theme.stylesheet(),
         "head": theme.head(),
         "allowed_paths": [str(path) for path in desk.examples],
-        "app_kwargs": {"routes": desk.served.routes()},
+        "app_kwargs": {"routes": desk.served.routes(), "middleware": [_guard(desk.settings)]},
+        "state_session_capacity": desk.settings.max_sessions,
         "max_file_size": f"{desk.settings.max_megabytes}mb",
         "footer_links": ["api", "gradio", "settings"],
         "i18n": words.I18N,
@@ -64,6 +67,11 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "ssr_mode": False,
         "show_error": False,
     }
+
+
+def _guard(settings: Settings) -> Middleware:
+    csp = headers.policy(theme.head(), settings.framing, settings.space)
+    return Middleware(headers.Guarded, csp=csp, hosts=headers.allowed_hosts(settings.allowed_hosts, settings.host))
 
 
 def _components(desk: Desk) -> dict[str, Any]:
