@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+import sgv_demo
 
 HEAVY = ("torch", "transformers", "gradio", "bitsandbytes", "decord")
 
@@ -36,3 +40,43 @@ def test_exports_see_no_engine_no_video_and_no_page() -> None:
     stations = {name.removeprefix("sgv_demo.").split(".")[0] for name in ast.literal_eval(done.stdout)}
     known = {"errors", "events", "evidence", "formats", "keyframes", "options", "results", "settings", "times", "types"}
     assert stations <= known
+
+
+STATIONS = (
+    *("errors", "clean", "times", "settings", "types", "options", "events"),
+    *("video", "evidence", "keyframes", "engines", "results", "dataset", "formats"),
+    *("steps", "pipeline", "asking", "annotation", "evaluation", "ui", "cli"),
+)
+"""The way that imports go: each may import what stands before it. Keyframes are measured as they are found."""
+
+
+def station(module: str) -> str:
+    """A module's place on the way; a station's `commands` are a part of the command line."""
+    parts = module.split(".")
+    return "cli" if parts[-1] == "commands" or parts[1:2] == ["__main__"] else parts[1] if len(parts) > 1 else ""
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """(importing module, imported module or name) of everything in the package, lazy imports too."""
+    root = Path(sgv_demo.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        module = ".".join(("sgv_demo", *path.relative_to(root).with_suffix("").parts)).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sgv_demo"):
+                for alias in node.names:
+                    yield module, f"{node.module}.{alias.name}"
+            elif isinstance(node, ast.Import):
+                yield from ((module, alias.name) for alias in node.names if alias.name.startswith("sgv_demo."))
+
+
+def test_imports_go_one_way() -> None:
+    back = [
+        f"{importer} imports {imported}"
+        for importer, imported in imports()
+        if station(imported) in STATIONS and STATIONS.index(station(imported)) > STATIONS.index(station(importer))
+    ]
+    assert back == []
+
+
+def test_every_module_has_a_station() -> None:
+    assert {station(importer) for importer, _ in imports()} <= {*STATIONS, ""}
