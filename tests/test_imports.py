@@ -44,15 +44,18 @@ def test_exports_see_no_engine_no_video_and_no_page() -> None:
 
 STATIONS = (
     *("errors", "clean", "times", "settings", "types", "options", "events"),
-    *("video", "evidence", "keyframes", "engines", "results", "dataset", "formats"),
+    *("video", "keyframes", "evidence", "watch", "engines", "results", "dataset", "formats"),
     *("steps", "pipeline", "asking", "annotation", "evaluation", "ui", "cli"),
 )
-"""The way that imports go: each may import what stands before it. Keyframes are measured as they are found."""
+"""The way that imports go: each may import what stands before it."""
 
 
 def station(module: str) -> str:
-    """A module's place on the way; a station's `commands` are a part of the command line."""
+    """A module's place on the way; a station's `commands` are a part of the command line, and the watcher, which finds
+    keyframes and has them measured, stands behind both."""
     parts = module.split(".")
+    if parts[1:3] == ["keyframes", "watch"]:
+        return "watch"
     return "cli" if parts[-1] == "commands" or parts[1:2] == ["__main__"] else parts[1] if len(parts) > 1 else ""
 
 
