@@ -136,6 +136,7 @@ def _asking(name: str) -> Callable[..., None]:
         at_once: int = 1,
         pictures: bool = True,
         fresh: Annotated[bool, Parameter(negative="--resume")] = False,
+        json: Target = None,
         engine: str | None = None,
         answerer: str | None = None,
         base_url: str | None = None,
@@ -178,6 +179,8 @@ def _asking(name: str) -> Callable[..., None]:
             Keep a small copy of what the model saw.
         fresh:
             Forget earlier answers in this folder.
+        json:
+            Write the scores as JSON; - is standard output. `score` writes more forms.
         engine:
             See `engines`.
         answerer:
@@ -221,7 +224,7 @@ def _asking(name: str) -> Callable[..., None]:
             _judge(out, replace(judged, remote_model=judge_model or settings.remote_model))
         if ended.failed:
             raise SgvError(f"{len(ended.failed)} questions failed, the first: {ended.failed[0]} Run again to ask them.")
-        score(out, rules=rules, judge=judge == "remote")
+        score(out, rules=rules, judge=judge == "remote", json=json)
 
     return run
 

@@ -30,6 +30,7 @@ from sgv_demo.evaluation.table import BENCHMARKS
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo, Generation, GenerationOptions, Trace, Turn
 from tests.support import made_benchmarks
+from tests.support.fault_server import serving
 from tests.support.made_benchmarks import Made
 
 Reply = Callable[[str], str]
@@ -344,3 +345,23 @@ def test_wilson_and_mcnemar_give_known_values() -> None:
 def test_the_strict_rule_wants_one_option_named_at_the_start(text: str, right: str, rating: int, matched: bool) -> None:
     verdict = strictly(text, right, "ABCD")
     assert (verdict.rating, verdict.matched) == (rating, matched)
+
+
+def test_a_server_answers_in_its_own_form_several_at_once_and_judges_what_rules_leave_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = made_benchmarks.tempcompass(tmp_path / "made", videos=1)
+    places = ["--annotations", made.annotations, "--videos", made.videos, "--out", tmp_path / "out"]
+    said = [{"choices": [{"index": 0, "delta": {"content": "Correct"}, "finish_reason": "stop"}]}]
+    with serving(json.dumps(said)) as server:
+        options = ["--engine", "remote", "--base-url", server.url, "--judge", "remote", "--at-once", "4", "--json", "-"]
+        assert main(["evaluate", "tempcompass", *map(str, [*places, *options])]) == 0
+    printed = capsys.readouterr()
+    assert "8 of 8" in printed.err
+    scored = json.loads(printed.out)
+    assert scored["own_form"]
+    assert scored["judge"].startswith("tiny")
+    tasks = {task["task"]: (task["right"], task["questions"]) for task in scored["tasks"]}
+    assert tasks == {"multi-choice": (2, 2), "yes_no": (2, 2), "caption_matching": (2, 2), "captioning": (0, 2)}
+    first = server.requests[0]["messages"][-1]["content"]
+    assert any("Which" in str(part) or "Question:" in str(part) for part in first)
