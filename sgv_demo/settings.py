@@ -84,6 +84,8 @@ class Settings:
     """A file of annotations (JSONL) that the page offers; empty: visitors upload one."""
     videos_dir: str = ""
     """Folder with the videos of annotation files; empty: none are played."""
+    benchmarks_dir: str = ""
+    """Folder with benchmarks and runs of them that the page opens (see `evaluation/browsing.py`); empty: none."""
     state_minutes: int = 120
     """How long an idle visitor's state is kept in memory."""
     cache_megabytes: int = 2048

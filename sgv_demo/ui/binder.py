@@ -10,6 +10,7 @@ import gradio as gr
 from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
 from sgv_demo.ui.ask.layout import TEMPERATURE
 from sgv_demo.ui.boundary import boundary
+from sgv_demo.ui.dataset.benchmark_handlers import BenchmarkHandlers
 from sgv_demo.ui.dataset.handlers import DatasetHandlers
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.engines.handlers import EngineHandlers
@@ -107,6 +108,7 @@ class Page:
         self.writing, self.engines = WritingHandlers(desk), EngineHandlers(desk)
         self.room = RoomHandlers(desk)
         self.dataset = DatasetHandlers(desk, self.room)
+        self.benchmarks = BenchmarkHandlers(desk.settings, desk.benchmarks)
         self.show = ShowHandlers(desk)
         self.controls = [parts[name] for name in _CONTROLS]
         self.asking = [parts[name] for name in _ASKING]
@@ -118,6 +120,7 @@ class Page:
         self._bind_writing()
         self._bind_engines()
         self._bind_dataset()
+        self._bind_benchmarks()
 
     def _bind_video(self) -> list[Any]:
         """Returns the events after which a run is over, one way or another."""
@@ -248,6 +251,18 @@ class Page:
         self.on.now(parts["dataset_random"].click, data.anywhere, opened)
         for name in ("dataset_results", "dataset_record"):
             self.on.on_data(parts[name].record, data.act, [*opened, parts["room"]], trigger_mode="multiple")
+
+    def _bind_benchmarks(self) -> None:
+        parts, benchmarks = self.parts, self.benchmarks
+        chosen = [parts["benchmark"], parts["benchmark_rules"]]
+        for event in (parts["benchmark"].input, parts["benchmark_rules"].input):
+            self.on.now(event, benchmarks.open, chosen)
+        filters = [parts[f"benchmark_{name}"] for name in ("show", "task", "other")]
+        for part in filters:
+            self.on.now(part.input, benchmarks.find, [*chosen, *filters])
+        for name in ("benchmark_results", "benchmark_record"):
+            opened = [*chosen, parts["benchmark_found"]]
+            self.on.on_data(parts[name].record, benchmarks.act, opened, trigger_mode="multiple")
 
 
 def _ranged(event: Any) -> Updates:

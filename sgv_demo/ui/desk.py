@@ -149,7 +149,9 @@ class Desk:
         self.people = People(store, settings.max_links)
         self.videos = Path(settings.videos_dir).expanduser().resolve() if settings.videos_dir else None
         """The operator's folder of a dataset's videos."""
-        self.served = Served(store, self.people, self.examples, self.videos)
+        self.benchmarks = Path(settings.benchmarks_dir).expanduser().resolve() if settings.benchmarks_dir else None
+        """The operator's folder of benchmarks and their runs."""
+        self.served = Served(store, self.people, self.examples, self.videos, self.benchmarks)
         missing = {c.name: c.missing for c in choices if c.missing}
         self.captioners = Shelf({c.name: c.load_captioner for c in choices if c.load_captioner}, missing)
         self.answerers = Shelf({c.name: c.load_answerer for c in choices if c.load_answerer}, missing)

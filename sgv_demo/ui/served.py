@@ -55,17 +55,25 @@ def example_address(number: int, path: Path) -> str:
     return f"examples/{number}{path.suffix}"
 
 
-def video_address(path: Path, folder: Path) -> str:
-    """Address of a video in the operator's folder."""
-    return f"videos/{quote(str(path.relative_to(folder)))}"
+def video_address(path: Path, folder: Path, place: str = "videos") -> str:
+    """Address of a video in an operator's folder: that of `videos`, or of `benchmarks`."""
+    return f"{place}/{quote(str(path.relative_to(folder)))}"
 
 
 class Served:
     """The routes."""
 
-    def __init__(self, store: Store, people: People, examples: tuple[Path, ...], videos: Path | None) -> None:
-        """`videos`: the operator's folder, when there is one."""
-        self.store, self.people, self.examples, self.videos = store, people, examples, videos
+    def __init__(
+        self,
+        store: Store,
+        people: People,
+        examples: tuple[Path, ...],
+        videos: Path | None,
+        benchmarks: Path | None = None,
+    ) -> None:
+        """`videos`, `benchmarks`: the operator's folders, where there are any; of them pictures and media alone."""
+        self.store, self.people, self.examples = store, people, examples
+        self.folders = {"videos": videos, "benchmarks": benchmarks}
 
     def routes(self) -> list[Route]:
         """For the server, before Gradio's own."""
@@ -76,6 +84,7 @@ class Served:
             Route("/links/{token}/{name}", self._links_video),
             Route("/examples/{name}", self._example),
             Route("/videos/{name:path}", self._video),
+            Route("/benchmarks/{name:path}", self._benchmarks_video),
         ]
 
     def _picture(self, request: Request) -> Response:
@@ -103,10 +112,18 @@ class Served:
         return _file(self.examples[int(stem)])
 
     def _video(self, request: Request) -> Response:
-        if self.videos is None:
-            return _nothing()
-        path = (self.videos / request.path_params["name"]).resolve()
-        return _file(path) if path.is_relative_to(self.videos.resolve()) else _nothing()
+        return _below(self.folders["videos"], request.path_params["name"])
+
+    def _benchmarks_video(self, request: Request) -> Response:
+        return _below(self.folders["benchmarks"], request.path_params["name"])
+
+
+def _below(folder: Path | None, name: str) -> Response:
+    """Anything to be shown anywhere below a folder; answers and annotations are not."""
+    if folder is None:
+        return _nothing()
+    path = (folder / name).resolve()
+    return _file(path) if path.is_relative_to(folder.resolve()) else _nothing()
 
 
 def _inside(folder: Callable[[], Path], name: str, *, download: bool = False) -> Response:

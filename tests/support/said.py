@@ -41,7 +41,13 @@ NEVER_SEEN = {
     "cli": "the command line has no language",
     "settings": "read when the program starts; the operator reads it in the terminal",
     "ui.api": "answers programs, which get English",
-    "evaluation": "`evaluate`, a command of the command line",
+    "evaluation.cases": "`evaluate`, a command of the command line",
+    "evaluation.commands": "`evaluate`, a command of the command line",
+    "evaluation.compare": "`evaluate`, a command of the command line",
+    "evaluation.judge": "`evaluate`, a command of the command line",
+    "evaluation.plan": "`evaluate`, a command of the command line",
+    "evaluation.run": "`evaluate`, a command of the command line",
+    "evaluation.table": "`evaluate`, a command of the command line",
     "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
 }
 """Modules (with what is below them) whose messages no visitor of the page can get, and why."""

@@ -9,9 +9,27 @@ import gradio as gr
 from sgv_demo.ui.dataset import view as dataset_view
 from sgv_demo.ui.language import say
 
+RULES = [
+    (say("Published rules"), "published"),
+    (say("The benchmark's own rules"), "original"),
+    (say("Strict rules"), "strict"),
+]
+SHOWN = [
+    (say("All"), "all"),
+    (say("Correct"), "right"),
+    (say("Wrong"), "wrong"),
+    (say("Unmatched"), "unmatched"),
+    (say("Unreadable"), "unreadable"),
+    (say("Flipped against"), "flipped"),
+]
 
-def build(offered: str) -> dict[str, Any]:
-    """`offered`: name of the annotation file that the operator provides, or empty."""
+
+def build(offered: str, benchmarks: list[str]) -> dict[str, Any]:
+    """
+    Args:
+        offered: name of the annotation file that the operator provides, or empty.
+        benchmarks: names of the benchmarks and runs that the operator provides.
+    """
     made: dict[str, Any] = {"dataset": gr.State("")}
     with gr.Row(elem_id="dataset-open"):
         made["dataset_file"] = gr.UploadButton(
@@ -47,4 +65,24 @@ def build(offered: str) -> dict[str, Any]:
     made["dataset_results"] = gr.HTML(
         "", js_on_load="sgv.room.records(element, (what) => trigger('record', what))", elem_id="dataset-results"
     )
+    with gr.Column(visible=bool(benchmarks), elem_id="benchmarks"):
+        made |= _benchmarks(benchmarks)
+    return made
+
+
+def _benchmarks(names: list[str]) -> dict[str, Any]:
+    """Questions of a benchmark, and a run's answers."""
+    made: dict[str, Any] = {"benchmark_found": gr.State([])}
+    with gr.Row():
+        made["benchmark"] = gr.Dropdown(names, value=None, label=say("Benchmark or run"), min_width=180)
+        made["benchmark_rules"] = gr.Dropdown(RULES, value="published", label=say("Rules"), min_width=150)
+        made["benchmark_task"] = gr.Dropdown([(say("All tasks"), "")], value="", label=say("Task"), min_width=160)
+    with gr.Row():
+        made["benchmark_show"] = gr.Dropdown(SHOWN, value="all", label=say("Answers"), min_width=150)
+        made["benchmark_other"] = gr.Dropdown([], value=None, label=say("Another run"), min_width=160)
+    made["benchmark_about"] = gr.HTML("", elem_id="benchmark-about")
+    for part in ("record", "results"):
+        made[f"benchmark_{part}"] = gr.HTML(
+            "", js_on_load="sgv.room.records(element, (what) => trigger('record', what))", elem_id=f"benchmark-{part}"
+        )
     return made

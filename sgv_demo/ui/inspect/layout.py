@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from sgv_demo.evaluation.browsing import Shelf
 from sgv_demo.ui.compare import layout as compare
 from sgv_demo.ui.dataset import layout as dataset
 from sgv_demo.ui.desk import Desk
@@ -42,5 +43,5 @@ def tabs(desk: Desk) -> dict[str, Any]:
     with gr.Tab("Compare", id="compare", elem_id="compare-room"):
         made |= compare.build()
     with gr.Tab("Dataset", id="dataset", elem_id="dataset-room"):
-        made |= dataset.build(Path(desk.settings.dataset).name)
+        made |= dataset.build(Path(desk.settings.dataset).name, Shelf(desk.benchmarks).names())
     return made
