@@ -230,6 +230,16 @@ def test_deletion_takes_ones_own_and_nobody_elses(people: People, store: Store) 
     assert not store.has(KEY)
 
 
+def test_exports_that_another_tab_wrote_after_the_deletion_keep_nothing(people: People, store: Store) -> None:
+    people.claim(KEY, BERT, "b.mp4")
+    people.forget(KEY, ANNA)
+    (people.folder(KEY, ANNA) / "exports").mkdir(parents=True)
+    (people.folder(KEY, ANNA) / "exports" / "a.vtt").write_text("WEBVTT")
+    assert people.forget(KEY, BERT)
+    assert not store.has(KEY)
+    assert not list(store.people.rglob("*.vtt"))
+
+
 def test_what_somebody_is_writing_is_not_deleted_under_them(people: People, store: Store) -> None:
     other = "cd" * 20
     with store.log(other) as log:
