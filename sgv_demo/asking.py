@@ -12,14 +12,13 @@ from sgv_demo.engines import Answerer, Scene
 from sgv_demo.engines.compose import published_indices
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Analysis, Event, Opened, Working
+from sgv_demo.fields import check, specs
 from sgv_demo.keyframes.watch import Step, watch
+from sgv_demo.options import QuestionOptions, SamplingOptions
 from sgv_demo.results.store import content_hash
 from sgv_demo.settings import Settings
-from sgv_demo.types import Frame, SamplingOptions
+from sgv_demo.types import Frame
 from sgv_demo.video.reader import VideoReader, open_video
-
-MOST_FRAMES = 64
-"""Pictures that one question may look at."""
 
 
 def prepare_scene(
@@ -45,8 +44,9 @@ def prepare_scene(
         VideoError: the file can't be read.
     """
     count = answerer.default_frames if frames is None else frames
-    if not answerer.info.needs_evidence and not 1 <= count <= MOST_FRAMES:
-        raise SettingsError(f"A question needs 1 to {MOST_FRAMES} pictures, not {count}; choose a number in between.")
+    if fault := "" if answerer.info.needs_evidence else specs(QuestionOptions)["frames"].fault(count, settings):
+        raise SettingsError(fault)
+    check(sampling, settings)
     if answerer.info.needs_evidence:
         yield from _measured_scene(path, settings, sampling, analysis)
         return

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from sgv_demo.errors import SettingsError
+from sgv_demo.fields import Option, Spec, specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,17 @@ class Settings:
     """Hub id or folder of ShareCaptioner-Video (or of SmolVLM2, with that engine); empty: the engine's own."""
     answerer: str = ""
     """Hub id or folder of ShareGPT4Video-8B (or of SmolVLM2, with that engine); empty: the engine's own."""
-    quantization: str = "nf4"
-    """nf4, int8 or none."""
-    vision: str = "anyres"
+    quantization: Literal["nf4", "int8", "none"] = "nf4"
+    """Bits of the weights."""
+    vision: Literal["anyres", "published"] = "anyres"
     """What the answerer sees: anyres (all tiles, as trained) or published (base view only)."""
-    dtype: str = "auto"
-    """bfloat16, float16, float32 or auto."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Number format of the weights."""
 
     base_url: str = ""
     """Addresses of OpenAI-compatible servers, such as http://127.0.0.1:8000/v1; several, separated by commas, share
-    the work."""
-    remote_model: str = ""
+    the work; empty: none."""
+    remote_model: Annotated[str, Option(flag="model")] = ""
     """What those servers call the model; empty: the first that they list."""
     api_key: str = field(default="", repr=False)
     """Their key; never shown, logged or stored."""
@@ -56,6 +58,12 @@ class Settings:
     """Largest picture accepted, width times height."""
     max_keyframes: int = 2000
     """Most keyframes in one run."""
+    min_every: float = 0.05
+    """Seconds: the smallest sampling interval."""
+    max_samples: int = 20_000
+    """Most samples in one run."""
+    max_text: int = 8000
+    """Characters: the longest question, prompt or search."""
 
     frame_long_side: int = 1280
     """Pixels: frames are decoded to this long side at most (published sampling uses native size)."""
@@ -102,7 +110,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 7860
+    port: Annotated[int, Option(least=1, most=65535)] = 7860
     """Port to listen on; the next free one is taken when it is in use."""
     max_queue: int = 32
     """Visitors waiting at most."""
@@ -117,25 +125,33 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Reads `SGV_*` variables.
+        """Reads `SGV_*` variables; called once, at the door.
 
         Raises:
-            SettingsError: a variable's value has the wrong type, or is negative.
+            SettingsError: a variable's value has the wrong type, or is out of bounds.
         """
-        env = os.environ if environ is None else environ
-        kinds = typing.get_type_hints(cls)
-        found: dict[str, object] = {}
-        for spec in fields(cls):
-            name = f"SGV_{spec.name.upper()}"
-            raw = env.get(name, "").strip()
-            if raw:
-                found[spec.name] = _parse(name, raw, kinds[spec.name])
-        if "host" not in found and env.get("SPACE_ID"):
-            found["host"] = "0.0.0.0"
+        env = {name: raw.strip() for name, raw in (os.environ if environ is None else environ).items() if raw.strip()}
+        found = _read(env)
+        if "SPACE_ID" in env:
+            found.setdefault("host", "0.0.0.0")
         for name, variable in (("space", "SPACE_ID"), ("zero_gpu", "SPACES_ZERO_GPU")):
-            if name not in found and (raw := env.get(variable, "").strip()):
-                found[name] = raw.lower() not in _NO
-        return cls(**found)  # pyright: ignore[reportArgumentType]
+            if variable in env:
+                found.setdefault(name, env[variable].lower() not in _NO)
+        settings = cls(**found)
+        for name, value in found.items():
+            if fault := _bounded(specs(cls)[name]).fault(value, settings):
+                raise SettingsError(fault)
+        return settings
+
+    def bounded(self, text: str, what: str) -> str:
+        """`text`, which a visitor wrote, where it isn't too long; `what` it is: "question", "prompt", "search".
+
+        Raises:
+            SettingsError: it is.
+        """
+        if len(text) > self.max_text:
+            raise SettingsError(f"This {what} has {len(text):,} characters; write {self.max_text:,} at most.")
+        return text
 
     @property
     def store_path(self) -> Path:
@@ -143,18 +159,50 @@ class Settings:
         return self.store_dir.expanduser()
 
 
-_YES, _NO = ("1", "true", "t", "yes", "on"), ("0", "false", "f", "no", "off")
+_WANTED = {int: "a whole number", float: "a number"}
+_NO = ("0", "false", "f", "no", "off")
 
 
-def _parse(name: str, raw: str, kind: type) -> object:
-    if kind is bool:
-        if raw.lower() not in (*_YES, *_NO):
-            raise SettingsError(f"{name}={raw!r} is neither yes nor no; set it to 1 or 0.")
-        return raw.lower() in _YES
+def _variable(name: str) -> str:
+    return f"SGV_{name.upper()}"
+
+
+def _bounded(spec: Spec) -> Spec:
+    """A setting as its variable is named; no number is negative."""
+    least = 0 if spec.kind in (int, float) and spec.option.least is None else spec.option.least
+    return replace(spec, option=replace(spec.option, label=_variable(spec.name), least=least))
+
+
+def _read(env: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that the environment sets, in their types.
+
+    Raises:
+        SettingsError: a value has the wrong type.
+    """
+    from pydantic import ValidationError, create_model
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+    class Environment(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix="SGV_")
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            variables = named["env_settings"]
+            variables.env_vars = {name.lower(): value for name, value in env.items()}
+            return (variables,)
+
+    kinds = typing.get_type_hints(Settings)
+    known: dict[str, Any] = {spec.name: (kinds[spec.name], spec.default) for spec in specs(Settings).values()}
     try:
-        value = kind(raw)
-    except ValueError as error:
-        raise SettingsError(f"{name}={raw!r} is not a {kind.__name__}; set it to a valid one or unset it.") from error
-    if isinstance(value, (int, float)) and value < 0:
-        raise SettingsError(f"{name}={raw!r} is negative; set it to zero or more.")
-    return value
+        made = create_model("Variables", __base__=Environment, **known)()
+    except ValidationError as error:
+        (name, *_) = error.errors()[0]["loc"]
+        spec = specs(Settings)[str(name).lower().removeprefix("sgv_")]
+        name = _variable(spec.name)
+        if spec.kind is bool:
+            raise SettingsError(f"{name}={env[name]!r} is neither yes nor no; set it to 1 or 0.") from error
+        wanted = _WANTED.get(spec.kind) or spec.range_in_words(None)
+        raise SettingsError(f"{name}={env[name]!r} is not {wanted}; set it to a valid value or unset it.") from error
+    return {name: getattr(made, name) for name in made.model_fields_set}

@@ -7,12 +7,17 @@ Nothing here imports a model library, a video library or the page.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sgv_demo.options import OWN_THRESHOLDS as OWN_THRESHOLDS
+from sgv_demo.options import AnalysisOptions as AnalysisOptions
+from sgv_demo.options import GenerationOptions as GenerationOptions
+from sgv_demo.options import SamplingOptions as SamplingOptions
 
 Picture: TypeAlias = NDArray[np.uint8]
 
@@ -206,20 +211,6 @@ class Sample:
     """Whether it became a keyframe."""
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationOptions:
-    """How an engine decodes. Engines ignore what they can't do and say so in their `Trace`."""
-
-    beams: int = 1
-    """1 streams greedily; 3 is the published decoding and arrives whole."""
-    max_new_tokens: int = 1024
-    """Tokens at most per step."""
-    temperature: float = 0.0
-    """0 is greedy."""
-    top_p: float = 1.0
-    """Nucleus sampling, only with a temperature above 0."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """How one piece of text came about: the last item of a `Generation`."""
@@ -313,54 +304,6 @@ class EngineInfo:
     """Changes when the weights change; part of a stored result's key."""
     needs_evidence: bool = False
     """True when the engine writes from measurements and is useless without them."""
-
-
-OWN_THRESHOLDS = {"histogram": 0.87, "clip": 0.93}
-"""Each embedder's own threshold (see `sgv_demo.keyframes.similarity`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingOptions:
-    """Which frames become keyframes."""
-
-    every: float = 2.0
-    """Seconds between samples."""
-    similarity: Literal["histogram", "clip"] = "histogram"
-    threshold: float | None = None
-    """Keep a sample whose similarity to the last kept is below; None takes the embedder's own."""
-    start: float = 0.0
-    """Seconds."""
-    end: float | None = None
-    """Seconds; None is the end of the video."""
-    maximum: int | None = None
-    """At most so many keyframes: the most different ones stay."""
-    keep_all: bool = False
-    """Every sample becomes a keyframe."""
-    published: bool = False
-    """Frame indices 0, step, 2·step with step = max(1, int(2·fps)); no closing frame; native size."""
-    measure: bool = True
-    """Measure evidence between keyframes."""
-    read_text: bool = True
-    """Read text on keyframes (only with `measure`)."""
-
-    @property
-    def threshold_in_force(self) -> float:
-        """The threshold, or the embedder's own where none was chosen."""
-        return OWN_THRESHOLDS[self.similarity] if self.threshold is None else self.threshold
-
-    def plain(self) -> SamplingOptions:
-        """The same with the embedder's own threshold left to it: the form in which equal options are equal."""
-        return replace(self, threshold=None) if self.threshold == OWN_THRESHOLDS[self.similarity] else self
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisOptions:
-    """Everything the user chose for one run; part of a stored result's key."""
-
-    sampling: SamplingOptions = field(default_factory=SamplingOptions)
-    mode: Literal["sliding", "fast"] = "sliding"
-    generation: GenerationOptions = field(default_factory=GenerationOptions)
-    summarize: bool = True
 
 
 @dataclass(frozen=True, slots=True)

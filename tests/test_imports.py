@@ -38,12 +38,24 @@ def test_exports_see_no_engine_no_video_and_no_page() -> None:
     code = "import sys, sgv_demo.formats.exports; print(sorted(m for m in sys.modules if m.startswith('sgv_demo.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     stations = {name.removeprefix("sgv_demo.").split(".")[0] for name in ast.literal_eval(done.stdout)}
-    known = {"errors", "events", "evidence", "formats", "keyframes", "options", "results", "settings", "times", "types"}
+    known = {
+        "errors",
+        "events",
+        "evidence",
+        "fields",
+        "formats",
+        "keyframes",
+        "options",
+        "results",
+        "settings",
+        "times",
+        "types",
+    }
     assert stations <= known
 
 
 STATIONS = (
-    *("errors", "clean", "times", "settings", "types", "options", "events"),
+    *("errors", "clean", "times", "fields", "settings", "options", "types", "events"),
     *("video", "keyframes", "evidence", "watch", "engines", "results", "dataset", "formats"),
     *("steps", "pipeline", "asking", "annotation", "evaluation", "ui", "cli"),
 )

@@ -32,3 +32,30 @@ def test_wrong_values_are_refused_by_name(name: str, value: str) -> None:
 def test_a_space_listens_on_every_address_unless_told_otherwise() -> None:
     assert Settings.from_env({"SPACE_ID": "a/b"}).host == "0.0.0.0"
     assert Settings.from_env({"SPACE_ID": "a/b", "SGV_HOST": "127.0.0.1"}).host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SGV_PORT", "99999", "SGV_PORT can't be 99,999; choose a whole number from 1 to 65,535."),
+        ("SGV_MAX_SECONDS", "nan", "SGV_MAX_SECONDS can't be nan; choose a number of 0 or more."),
+        (
+            "SGV_QUANTIZATION",
+            "fp8",
+            "SGV_QUANTIZATION='fp8' is not nf4, int8 or none; set it to a valid value or unset it.",
+        ),
+        ("SGV_PERMALINKS", "maybe", "SGV_PERMALINKS='maybe' is neither yes nor no; set it to 1 or 0."),
+        ("SGV_MAX_QUEUE", "x", "SGV_MAX_QUEUE='x' is not a whole number; set it to a valid value or unset it."),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_one_sentence(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({name: value})
+    assert str(caught.value) == sentence
+
+
+def test_a_text_that_is_too_long_is_refused_in_one_sentence() -> None:
+    settings = Settings(max_text=5)
+    assert settings.bounded("12345", "question") == "12345"
+    with pytest.raises(SettingsError, match="This question has 6 characters; write 5 at most"):
+        settings.bounded("123456", "question")

@@ -6,10 +6,41 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from sgv_demo.cli.commands import COMMANDS
-from sgv_demo.cli.parser import build_parser
-from sgv_demo.cli.terminal import check_outputs
+from cyclopts import App, CycloptsError, Parameter
+
+from sgv_demo.cli.flags import WrongUsageError
 from sgv_demo.errors import SgvError
+
+PROGRAM = "python -m sgv_demo"
+
+COMMANDS = {
+    "frames": ("sgv_demo.cli.commands:frames", "Pictures at given times, as PNG."),
+    "keyframes": ("sgv_demo.cli.commands:keyframes", "Keyframes and what was measured between them."),
+    "caption": ("sgv_demo.cli.commands:caption", "Captions and a summary."),
+    "summarize": ("sgv_demo.cli.commands:summarize", "Sum up the captions of a saved analysis."),
+    "recaption": ("sgv_demo.cli.commands:recaption", "Turn a short generation prompt into a detailed caption."),
+    "ask": ("sgv_demo.cli.commands:ask", "Answer one question about a video."),
+    "chat": ("sgv_demo.cli.commands:chat", "A conversation about a video, in the terminal."),
+    "engines": ("sgv_demo.cli.commands:engines", "Which engines there are."),
+    "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
+    "evaluate": ("sgv_demo.evaluation.commands:app", "The paper's three benchmarks, run and scored."),
+    "serve": ("sgv_demo.cli.commands:serve", "Start the page."),
+}
+"""Name to where the command is and what it does; its module is imported when it is called. Add a command here."""
+
+
+def build_app() -> App:
+    """The program with its commands."""
+    app = App(
+        name=PROGRAM,
+        help="Keyframes, differential captions, summaries and answers for videos.",
+        help_format="plaintext",
+        version_flags=(),
+        default_parameter=Parameter(negative="", show_default=False),
+    )
+    for name, (place, about) in COMMANDS.items():
+        app.command(place, name=name, help=about)
+    return app
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,15 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
+    if not words:
+        _misused(words, "a command is missing")
     try:
-        if words[:1] == ["evaluate"]:
-            from sgv_demo.evaluation.commands import app
-
-            app(words[1:], result_action="return_value")
-            return 0
-        args = build_parser().parse_args(words)
-        check_outputs(args)
-        COMMANDS[args.command](args)
+        build_app()(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, WrongUsageError) as error:
+        _misused(words, str(error))
     except SgvError as error:
         return _fail(str(error))
     except FileNotFoundError as error:
@@ -40,6 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _misused(words: Sequence[str], message: str) -> None:
+    """Says how the program is used, and ends it with 2."""
+    command = words[0] if words and words[0] in COMMANDS else "COMMAND"
+    print(f"usage: {PROGRAM} {command} [ARGUMENTS] [OPTIONS]  (--help tells which)", file=sys.stderr)
+    _fail(message)
+    sys.exit(2)
 
 
 def _fail(message: str) -> int:

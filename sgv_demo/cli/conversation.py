@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 from sgv_demo.asking import prepare_scene
@@ -12,9 +11,10 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.shelf import load_answerer
 from sgv_demo.errors import EngineError, SgvError
 from sgv_demo.events import Noted, Working
+from sgv_demo.options import QuestionOptions
 from sgv_demo.settings import Settings
 from sgv_demo.steps import ask
-from sgv_demo.types import GenerationOptions, SamplingOptions, Trace, Turn
+from sgv_demo.types import Trace, Turn
 
 HELP = "/retry asks the last question again, /undo takes the last turn back, /clear starts over, /quit ends."
 
@@ -22,16 +22,15 @@ HELP = "/retry asks the last question again, /undo takes the last turn back, /cl
 class Conversation:
     """Turns about one video."""
 
-    def __init__(self, video: Path, args: Namespace, settings: Settings, options: GenerationOptions) -> None:
+    def __init__(self, video: Path, options: QuestionOptions, settings: Settings) -> None:
         """Loads the answerer and looks at the video once."""
         self.options = options
         self.answerer = load_answerer(settings, progress=loading)
-        self.published = args.sampling == "published"
-        sampling = SamplingOptions(start=args.start, end=args.end, published=self.published)
-        self.scene = self._look(video, settings, sampling, args.frames)
+        self.scene = self._look(video, settings)
         self.history: list[Turn] = []
 
-    def _look(self, video: Path, settings: Settings, sampling: SamplingOptions, frames: int | None) -> Scene:
+    def _look(self, video: Path, settings: Settings) -> Scene:
+        sampling, frames = self.options.sampling, self.options.frames
         for event in prepare_scene(video, self.answerer, settings, sampling, frames=frames):
             if isinstance(event, Scene):
                 return event
@@ -46,11 +45,11 @@ class Conversation:
             EngineError: the engine failed, or its answer is blank (published sampling takes that as it comes).
         """
         text, trace = print_generation(
-            ask(self.scene, question, self.history, self.answerer, self.options), quiet=quiet
+            ask(self.scene, question, self.history, self.answerer, self.options.generation), quiet=quiet
         )
         if trace.note:
             print(f"note: {trace.note}", file=sys.stderr)
-        if not text.strip() and not self.published:
+        if not text.strip() and not self.options.sampling.published:
             raise EngineError("The answer came back blank; ask again or in other words.")
         turn = Turn(question.strip(), text, trace.token_ids)
         self.history.append(turn)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sgv_demo.cli.parser import OUTPUTS
-from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.errors import EngineError
 from sgv_demo.events import (
     Analysis,
     Captioned,
@@ -26,8 +23,9 @@ from sgv_demo.events import (
     Summarized,
     Working,
 )
-from sgv_demo.formats.exports import clock, evidence_phrases
+from sgv_demo.formats.exports import evidence_phrases
 from sgv_demo.steps import whole
+from sgv_demo.times import clock
 from sgv_demo.types import Generation, Trace
 
 
@@ -45,34 +43,6 @@ def write_json(data: object, target: str | None) -> None:
         sys.stdout.write(text)
     else:
         Path(target).write_text(text, encoding="utf-8")
-
-
-def to_stdout(args: Namespace) -> bool:
-    """Whether a result goes to standard output, which must then hold nothing else."""
-    return any(str(target) == "-" for target in _targets(args))
-
-
-def check_outputs(args: Namespace) -> None:
-    """Looks whether every file asked for can be written, before hours of work.
-
-    Raises:
-        SettingsError: one can't, or two go to standard output.
-    """
-    targets = _targets(args)
-    if sum(str(target) == "-" for target in targets) > 1:
-        raise SettingsError("Only one result can go to standard output; give the others a path.")
-    for path in (Path(target) for target in targets if str(target) != "-"):
-        if path.is_dir():
-            raise SettingsError(f"“{path}” is a folder; give the path of a file.")
-        if not path.parent.is_dir():
-            raise SettingsError(f"There is no folder “{path.parent}” for “{path.name}”; make it first.")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise SettingsError(f"“{path}” can't be written; choose another place.")
-
-
-def _targets(args: Namespace) -> list[str | Path]:
-    named = (getattr(args, name, None) for name in OUTPUTS)
-    return [target for target in named if isinstance(target, (str, Path))]
 
 
 class Terminal:

@@ -11,19 +11,13 @@ from sgv_demo.evidence import phrases
 from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
 from sgv_demo.results.record import to_record
 from sgv_demo.times import clock as clock
+from sgv_demo.times import timestamp
 from sgv_demo.types import Caption, Evidence
 
 
 def to_json(analysis: Analysis) -> str:
     """The whole result, indented (see the README's "Data")."""
     return json.dumps(to_record(analysis), ensure_ascii=False, indent=2) + "\n"
-
-
-def _timestamp(seconds: float, point: str) -> str:
-    millis = round(max(seconds, 0.0) * 1000)
-    hours, rest = divmod(millis, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
 
 
 def cues(analysis: Analysis) -> list[tuple[float, float, str]]:
@@ -56,7 +50,7 @@ def _vtt_text(text: str) -> str:
 def to_vtt(analysis: Analysis) -> str:
     """WebVTT with one cue per caption; how it was made stands before them and the prompts after them, as notes."""
     body = "".join(
-        f"\n{number}\n{_timestamp(start, '.')} --> {_timestamp(end, '.')}\n{_vtt_text(text)}\n"
+        f"\n{number}\n{timestamp(start, '.')} --> {timestamp(end, '.')}\n{_vtt_text(text)}\n"
         for number, (start, end, text) in enumerate(cues(analysis), 1)
     )
     told_prompts = prompts(analysis)
@@ -74,7 +68,7 @@ def _note(title: str, lines: Iterable[str]) -> str:
 def to_srt(analysis: Analysis) -> str:
     """SubRip with one cue per caption, and nothing else: the format has no comments."""
     return "\n".join(
-        f"{number}\n{_timestamp(start, ',')} --> {_timestamp(end, ',')}\n{' '.join(text.split())}\n"
+        f"{number}\n{timestamp(start, ',')} --> {timestamp(end, ',')}\n{' '.join(text.split())}\n"
         for number, (start, end, text) in enumerate(cues(analysis), 1)
     )
 

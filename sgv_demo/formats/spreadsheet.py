@@ -6,18 +6,26 @@ import csv
 import io
 
 from sgv_demo.events import Analysis
+from sgv_demo.fields import leaves
 from sgv_demo.formats.exports import evidence_phrases
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.results.provenance import facts
 from sgv_demo.results.review import NONE, Review, questions_about
-from sgv_demo.types import Caption
+from sgv_demo.types import Caption, EngineInfo
 
-COLUMNS: tuple[str, ...] = (
+_OF_A_CAPTION = (
     "caption", "start_s", "end_s", "text", "text_before_edit", "rating", "flagged", "note", "camera", "measured",
-    "questions", "engine", "model", "quantization", "dtype", "mode", "every_s", "beams", "prompt_tokens",
-    "new_tokens", "seconds", "prompt", "similarity", "range_start_s", "range_end_s", "threshold", "max_new_tokens",
-    "temperature", "top_p", "device", "licence", "sampling", "range", "keyframes_chosen", "decoding",
-    "measured_by", "run_took", "exported", "summary", "summary_prompt",
+    "questions", "prompt_tokens", "new_tokens", "seconds", "prompt", "similarity",
 )  # fmt: skip
+
+
+COLUMNS = (
+    *_OF_A_CAPTION,
+    *(fact.column for fact in facts(Analysis(EngineInfo("none", "Nothing written"), AnalysisOptions()))),
+    "summary",
+    "summary_prompt",
+)
+"""What is said of a caption, then what is said of the run, then its summary."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -44,21 +52,13 @@ def to_csv(analysis: Analysis, review: Review = NONE) -> str:
 
 
 def _run_cells(analysis: Analysis) -> dict[str, object]:
-    engine, sampling, how = analysis.engine, analysis.options.sampling, analysis.options.generation
+    """The facts, with options as plain numbers where they hold for these captions."""
     told: dict[str, object] = {fact.column: fact.value for fact in facts(analysis)}
-    return told | {
-        "quantization": engine.quantization,
-        "dtype": engine.dtype,
-        "mode": analysis.options.mode,
-        "every_s": sampling.every,
-        "range_start_s": sampling.start,
-        "range_end_s": "" if sampling.end is None else sampling.end,
-        "threshold": "" if sampling.keep_all else sampling.threshold_in_force,
-        "beams": how.beams,
-        "max_new_tokens": how.max_new_tokens,
-        "temperature": how.temperature,
-        "top_p": how.top_p,
-    }
+    chosen = analysis.options.in_force()
+    for spec in leaves(AnalysisOptions):
+        if told[spec.column] and spec.kind in (int, float):
+            told[spec.column] = "" if chosen[spec.name] is None else chosen[spec.name]
+    return told
 
 
 def _caption_cells(analysis: Analysis, caption: Caption, review: Review) -> dict[str, object]:

@@ -29,6 +29,8 @@ class Format:
     """Ending of the file's name."""
     make: Callable[[Analysis, Review, Pictures], str]
     """The file's text from a result, what was said about it, and its keyframes' pictures."""
+    about: str
+    """For the command line."""
 
 
 def to_json(analysis: Analysis, review: Review = NONE) -> str:
@@ -40,13 +42,19 @@ def to_json(analysis: Analysis, review: Review = NONE) -> str:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("html", "Report", ".html", to_html),
-    Format("json", "JSON", ".json", lambda a, r, _: to_json(a, r)),
-    Format("vtt", "WebVTT", ".vtt", lambda a, r, _: exports.to_vtt(r.edited(a))),
-    Format("srt", "SRT", ".srt", lambda a, r, _: exports.to_srt(r.edited(a))),
-    Format("markdown", "Markdown", ".md", lambda a, r, _: exports.to_markdown(r.edited(a))),
-    Format("csv", "CSV", ".csv", lambda a, r, _: to_csv(a, r)),
-    Format("dataset", "Dataset record", ".jsonl", lambda a, r, _: dataset_record.to_line(a, r)),
+    Format("html", "Report", ".html", to_html, "A report in one file, its pictures inside"),
+    Format("json", "JSON", ".json", lambda a, r, _: to_json(a, r), "The whole result"),
+    Format("vtt", "WebVTT", ".vtt", lambda a, r, _: exports.to_vtt(r.edited(a)), "Subtitles as WebVTT"),
+    Format("srt", "SRT", ".srt", lambda a, r, _: exports.to_srt(r.edited(a)), "Subtitles as SubRip"),
+    Format("markdown", "Markdown", ".md", lambda a, r, _: exports.to_markdown(r.edited(a)), "A report in Markdown"),
+    Format("csv", "CSV", ".csv", lambda a, r, _: to_csv(a, r), "A table, one row for each caption"),
+    Format(
+        "dataset",
+        "Dataset record",
+        ".jsonl",
+        lambda a, r, _: dataset_record.to_line(a, r),
+        "A record added in the dataset's schema",
+    ),
 )
 """In the order in which they are offered."""
 

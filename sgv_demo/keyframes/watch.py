@@ -25,12 +25,14 @@ from sgv_demo.events import Event, Kept, Measured, Noted, Opened, Sampled, Worki
 from sgv_demo.evidence.look import is_blank, look
 from sgv_demo.evidence.measure import GapMeter, Steps, measured
 from sgv_demo.evidence.reading import Reading, text_reader
+from sgv_demo.fields import check
 from sgv_demo.keyframes.ahead import ahead
 from sgv_demo.keyframes.published import captioner_indices
 from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
 from sgv_demo.keyframes.similarity import Embedder, make_embedder
+from sgv_demo.options import SamplingOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import Evidence, Frame, Keyframe, Sample, SamplingOptions, VideoInfo
+from sgv_demo.types import Evidence, Frame, Keyframe, Sample, VideoInfo
 from sgv_demo.video.reader import VideoReader, open_video
 
 CHOOSING_LONG_SIDE = 480
@@ -70,8 +72,9 @@ def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generato
 
     Raises:
         VideoError: the file can't be read.
-        SettingsError: the range is empty.
+        SettingsError: an option is out of bounds, the range is empty, or it takes too many samples.
     """
+    check(sampling, settings)
     return ahead(_watch(path, sampling, settings), _AHEAD)
 
 
@@ -83,7 +86,7 @@ def _watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generat
             # The models load while the first frames are read; what goes wrong with them shows at the first reading.
             loading.submit(teller.text.reader.load)
         yield Opened(reader.info)
-        _check_range(sampling, reader.info)
+        _check_range(sampling, reader.info, settings)
         with closing(ahead(_chosen(path, reader, sampling, settings), _AHEAD)) as items:
             for item in items:
                 yield from teller.tell(item) if isinstance(item, _Chosen) else (item,)
@@ -120,15 +123,19 @@ def expected_samples(info: VideoInfo, sampling: SamplingOptions) -> int:
     return math.ceil(span / sampling.every - 1e-9) + 1 if span > 0 else 1
 
 
-def _check_range(sampling: SamplingOptions, info: VideoInfo) -> None:
-    if sampling.every <= 0:
-        raise SettingsError("The sampling interval must be more than 0 seconds.")
+def _check_range(sampling: SamplingOptions, info: VideoInfo, settings: Settings) -> None:
     if sampling.end is not None and sampling.end <= sampling.start:
         raise SettingsError("The range ends before it starts; choose a later end.")
     if sampling.start >= info.start + info.duration:
         raise SettingsError(
             f"The range starts at {sampling.start:g} s but the video ends at {info.start + info.duration:.2f} s; "
             "choose an earlier start."
+        )
+    samples = expected_samples(info, sampling)
+    if samples > settings.max_samples:
+        raise SettingsError(
+            f"A sample every {sampling.every:g} s makes {samples:,} samples, and {settings.max_samples:,} are the "
+            "most in one run; choose a longer interval or a shorter range."
         )
 
 

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 from sgv_demo.events import Analysis
 from sgv_demo.evidence import KINDS
+from sgv_demo.fields import leaves
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.types import Caption
 
 _WORDS = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])\s*|\s+")
@@ -20,6 +22,7 @@ _SHARED = 0.5
 """Share of a sentence's words that another text must have to speak of the same."""
 _MOST_WORDS = 1500
 """Of texts longer than this only whole-text equality is told: difflib's time grows with the square of the length."""
+_OF_THE_ENGINE = {"label": "Engine", "model": "Model", "quantization": "Quantization", "dtype": "Number format"}
 
 Piece: TypeAlias = tuple[Literal["same", "only"], str]
 """A stretch of text and whether the other side has it too."""
@@ -147,38 +150,11 @@ def likeness(left: str, right: str) -> float:
 
 
 def what_differs(left: Analysis, right: Analysis) -> list[str]:
-    """In words: engine, quantization, mode and settings that aren't the same; empty when all are."""
-    pairs: list[tuple[str, object, object]] = [
-        ("engine", left.engine.label, right.engine.label),
-        ("model", left.engine.model, right.engine.model),
-        ("quantization", left.engine.quantization, right.engine.quantization),
-        ("mode", left.options.mode, right.options.mode),
-        ("beams", left.options.generation.beams, right.options.generation.beams),
-        ("longest caption", left.options.generation.max_new_tokens, right.options.generation.max_new_tokens),
+    """In words: what of the engine and of the options isn't the same; empty when all is."""
+    one, two = left.options.in_force(), right.options.in_force()
+    pairs = [(spec.label, spec.words(one[spec.name]), spec.words(two[spec.name])) for spec in leaves(AnalysisOptions)]
+    engines = [
+        (label, getattr(left.engine, name) or "default", getattr(right.engine, name) or "default")
+        for name, label in _OF_THE_ENGINE.items()
     ]
-    a, b = left.options.sampling, right.options.sampling
-    names = {
-        "every": "a sample every (s)",
-        "similarity": "similarity by",
-        "threshold_in_force": "threshold",
-        "start": "from (s)",
-        "end": "to (s)",
-        "maximum": "keyframes at most",
-        "keep_all": "every sample kept",
-        "published": "published sampling",
-        "read_text": "text read",
-    }
-    pairs += [(label, getattr(a, name), getattr(b, name)) for name, label in names.items()]
-    return [f"{label}: {_said(one)} ↔ {_said(two)}" for label, one, two in pairs if one != two]
-
-
-def _said(value: object) -> str:
-    match value:
-        case None | "":
-            return "default"
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:g}"
-        case _:
-            return str(value)
+    return [f"{label}: {a} ↔ {b}" for label, a, b in (*engines, *pairs) if a != b]

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from sgv_demo import __version__
 from sgv_demo.events import Analysis
-from sgv_demo.types import Caption, SamplingOptions, TraceMark
+from sgv_demo.fields import leaves
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
+from sgv_demo.types import Caption, TraceMark
 
 CAPTION_BEFORE, NUMBER = "{caption before}", "{number}"
 LEGEND = (
@@ -48,11 +50,8 @@ class Prompt(NamedTuple):
 
 def facts(analysis: Analysis) -> tuple[Fact, ...]:
     """Everything that shaped a result; always the same columns in the same order."""
-    engine, sampling, how = analysis.engine, analysis.options.sampling, analysis.options.generation
+    engine = analysis.engine
     model = bool(engine.model)
-    sliding = analysis.options.mode == "sliding"
-    chance = f", temperature {how.temperature:g}, top-p {how.top_p:g}" if how.temperature else ", greedy"
-    decoding = f"{how.beams} beam{'s' * (how.beams > 1)}, {how.max_new_tokens} tokens at most for a step"
     found = (
         Fact("engine", "Engine", engine.label),
         Fact("model", "Model", engine.model),
@@ -60,14 +59,8 @@ def facts(analysis: Analysis) -> tuple[Fact, ...]:
         Fact("dtype", "Number format", engine.dtype if model else ""),
         Fact("device", "Device", engine.device),
         Fact("licence", "Licence", engine.licence),
-        Fact("mode", "Captions", "sliding, one for each pair" if sliding else "fast, one for all keyframes"),
-        Fact(
-            "sampling", "Sampling", "published frame numbers" if sampling.published else f"every {sampling.every:g} s"
-        ),
-        Fact("range", "Range", f"{_seconds(sampling.start)} to {_seconds(sampling.end)}"),
-        Fact("keyframes_chosen", "Keyframes", _keyframes(sampling)),
-        Fact("decoding", "Decoding", f"{decoding}{chance}" if model else ""),
-        Fact("measured_by", "Measured by", _measured_by(sampling)),
+        *_options(analysis.options, decodes=model),
+        Fact("measured_by", "Measured by", _measured_by(analysis.options.sampling)),
         Fact("run_took", "Took", f"{analysis.seconds:.1f} s" if analysis.seconds else ""),
         Fact("exported", "Exported", f"by sgv-demo {__version__} on {datetime.now(UTC):%Y-%m-%d}"),
     )
@@ -75,6 +68,15 @@ def facts(analysis: Analysis) -> tuple[Fact, ...]:
         return found
     # Nobody knows how a dataset's own captions were made; this program's defaults had no part in it.
     return tuple(fact if fact.column in _OF_ANY_TEXT else fact._replace(value="") for fact in found)
+
+
+def _options(options: AnalysisOptions, *, decodes: bool) -> Iterator[Fact]:
+    """A fact for each option; what decides how a model decodes says nothing of an engine without one."""
+    idle = {"threshold"} if options.sampling.keep_all else set()
+    idle |= set() if decodes else {spec.name for spec in leaves(GenerationOptions)}
+    chosen = options.in_force()
+    for spec in leaves(AnalysisOptions):
+        yield Fact(spec.column, spec.label, "" if spec.name in idle else spec.words(chosen[spec.name]))
 
 
 def told(analysis: Analysis) -> list[tuple[str, str]]:
@@ -140,20 +142,7 @@ def _steps(numbers: Sequence[int]) -> str:
     """Ascending numbers of captions in words: "caption 1", "captions 2 to 14, 17"."""
     runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
     parts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    return f"caption{'s' * (len(numbers) > 1)} {', '.join(parts)}"
-
-
-def _seconds(time: float | None) -> str:
-    return "the end" if time is None else f"{time:g} s"
-
-
-def _keyframes(sampling: SamplingOptions) -> str:
-    if sampling.keep_all:
-        chosen = "every sample"
-    else:
-        threshold = f"{sampling.threshold_in_force:g}"
-        chosen = f"samples less similar than {threshold} to the last kept ({sampling.similarity})"
-    return f"{chosen}, {sampling.maximum} at most" if sampling.maximum else chosen
+    return f"{'caption' if len(numbers) == 1 else 'captions'} {', '.join(parts)}"
 
 
 def _measured_by(sampling: SamplingOptions) -> str:

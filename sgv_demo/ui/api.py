@@ -1,128 +1,128 @@
 """The API for `gradio_client`: /keyframes, /caption, /summarize, /recaption, /ask. Documented by their docstrings.
 
 Files come through a hidden `gr.Video`: Gradio lets a client name only files that it uploaded itself. Results are the
-JSON of the command line; generators yield states that grow, the last one is the result.
+JSON of the command line; generators yield states that grow, the last one is the result. Parameters, their defaults and
+what is said of them come from the fields of `sgv_demo.options`; clients pass them by place, so new ones come last.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, wraps
-from inspect import getdoc, signature
+from inspect import Parameter, Signature, getdoc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
+from pydantic import TypeAdapter, ValidationError
 
 from sgv_demo import pipeline, steps
-from sgv_demo.asking import MOST_FRAMES
 from sgv_demo.engines import Captioner, Scene
 from sgv_demo.engines.turns import zerogpu
-from sgv_demo.errors import SgvError
+from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.events import Analysis, Delta, Event, Failed, Summarized
+from sgv_demo.fields import Spec, leaves, read
 from sgv_demo.formats.captions_in import parse_captions
 from sgv_demo.keyframes.watch import expected_samples
+from sgv_demo.options import AnalysisOptions, GenerationOptions, QuestionOptions, SamplingOptions
 from sgv_demo.results.record import to_record
-from sgv_demo.types import AnalysisOptions, EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
-from sgv_demo.ui.ask.handlers import AskControls, answering
+from sgv_demo.settings import Settings
+from sgv_demo.types import EngineInfo, Trace, Turn
+from sgv_demo.ui.ask.handlers import answering
 from sgv_demo.ui.boundary import UNFORESEEN
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.handlers import recaption_events
-from sgv_demo.ui.video.controls import THRESHOLDS
 from sgv_demo.video.reader import open_video
 
 log = logging.getLogger(__name__)
 
-MOST_BEAMS = 8
-"""Beams multiply memory and time."""
+_ENGINE = 8
+"""Its place among a run's parameters."""
+_ANSWERER = 5
+"""Its place among a question's."""
+_LAST = 1000
+_HISTORY = TypeAdapter(list[tuple[str, str]])
 
 _DESCRIPTIONS = {
-    "video": "a video file, as handle_file(path or address)",
-    "every": "seconds between samples",
-    "threshold": "0 to 1: keep a sample less similar than this to the last kept; 0 takes the similarity's own, "
-    + " or ".join(f"{value} ({name})" for name, value in THRESHOLDS.items()),
-    "start": "seconds where the range begins",
-    "end": "seconds where the range ends; 0 is the end of the video",
-    "maximum": "keyframes at most, the most different ones stay; 0 is no limit",
-    "keep_all": "make every sample a keyframe",
-    "similarity": "what samples are compared by: colour histograms, or CLIP (needs its weights)",
-    "read_text": "read text in the pictures",
-    "mode": "sliding: a caption for each pair of keyframes; fast: one for all",
-    "engine": "who writes; the names on offer are in its type",
-    "max_new_tokens": "tokens at most for one text",
-    "beams": f"1 streams word by word, 3 is the published decoding, {MOST_BEAMS} is the most",
-    "temperature": "0 always takes the likeliest word",
-    "top_p": "share of the likeliest words to draw from, above 0 to 1; only with a temperature",
-    "captions": "this program's JSON, WebVTT, SRT, or one caption a line",
-    "prompt": "a short idea of a video",
-    "question": "what to ask about the video",
-    "history": "earlier [question, answer] pairs, oldest first",
-    "frames": f"pictures to look at, 1 to {MOST_FRAMES}; an engine that measures has no use for it",
+    "video": "A video file, as handle_file(path or address).",
+    "engine": "Who writes; the names on offer are in its type.",
+    "captions": "This program's JSON, WebVTT, SRT, or one caption a line.",
+    "prompt": "A short idea of a video.",
+    "question": "What to ask about the video.",
+    "history": "Earlier [question, answer] pairs, oldest first.",
 }
-"""What each parameter means, for `view_api()` and MCP."""
+"""What each parameter means that is no option, for `view_api()` and MCP."""
 
 
 def build(desk: Desk) -> None:
     """Inside the page's `gr.Blocks`: makes the endpoints."""
-    endpoints = Endpoints(desk)
-    with gr.Row(visible=False):
-        made = _inputs(desk)
-        result = gr.JSON(label="result")
-        button = gr.Button()
-        for endpoint in (
-            endpoints.keyframes,
-            endpoints.caption,
-            endpoints.summarize,
-            endpoints.recaption,
-            endpoints.ask,
-        ):
-            names = list(signature(endpoint).parameters)
-            chosen = made | {"engine": made["answerer"]} if endpoint == endpoints.ask else made
-            _expose(button, endpoint, {name: chosen[name] for name in names}, result)
-
-
-def _inputs(desk: Desk) -> dict[str, Component]:
-    """A hidden component for each parameter: its default is the parameter's."""
-    names = [c.name for c in desk.choices if c.load_captioner]
+    endpoints, settings = Endpoints(desk), desk.settings
+    engines = [c.name for c in desk.choices if c.load_captioner]
     answerers = [c.name for c in desk.choices if c.load_answerer]
-    numbers = {
-        "every": 2.0, "threshold": 0, "start": 0, "end": 0, "maximum": 0, "max_new_tokens": 1024, "beams": 1,
-        "temperature": 0, "top_p": 1.0, "frames": 16,
-    }  # fmt: skip
-    made: dict[str, Component] = {
-        "video": gr.Video(label="video", include_audio=True),
-        "keep_all": gr.Checkbox(False, label="keep_all"),
-        "read_text": gr.Checkbox(True, label="read_text"),
-        "similarity": gr.Radio(list(THRESHOLDS), value="histogram", label="similarity"),
-        "mode": gr.Radio(["sliding", "fast"], value="sliding", label="mode"),
-        "engine": gr.Radio(names, value=names[0], label="engine"),
-        "answerer": gr.Radio(answerers, value=answerers[0], label="engine"),
-        "history": gr.JSON([], label="history"),
-    }
-    made |= {name: gr.Number(value, label=name) for name, value in numbers.items()}
-    made |= {name: gr.Textbox(label=name) for name in ("captions", "prompt", "question")}
-    # Gradio's own schema of "any JSON" is not a valid one, and MCP clients refuse it.
-    schema = {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
-    for name, component in made.items():
-        info = schema if name == "history" else component.api_info()
-        described = {**info, "additional_description": _DESCRIPTIONS["engine" if name == "answerer" else name]}
-        component.api_info = partial(dict, described)
-    return made
+    writing = _ordered(leaves(GenerationOptions), engines)
+    asking = sorted((s for s in leaves(QuestionOptions) if s.option.ask is not None), key=lambda s: s.option.ask or 0)
+    before = sum((spec.option.ask or 0) < _ANSWERER for spec in asking)
+    with gr.Row(visible=False):
+        result, button = gr.JSON(label="result"), gr.Button()
+        expose = partial(_expose, button, result, settings)
+        expose(endpoints.keyframes, ["video", *_ordered(leaves(SamplingOptions))])
+        expose(endpoints.caption, ["video", *_ordered(leaves(AnalysisOptions), engines)])
+        expose(endpoints.summarize, ["captions", *writing])
+        expose(endpoints.recaption, ["prompt", *writing])
+        expose(endpoints.ask, ["video", "question", "history", *asking[:before], answerers, *asking[before:]])
+
+
+def _ordered(specs: Iterator[Spec], engines: list[str] | None = None) -> list[Spec | list[str]]:
+    """Options by their places, with the choice of an engine among them; those without a place last."""
+    placed: list[tuple[int, Spec | list[str]]] = [(s.option.place or _LAST, s) for s in specs]
+    placed += [(_ENGINE, engines)] if engines else []
+    return [item for _, item in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _component(item: Spec | list[str] | str, settings: Settings) -> tuple[str, Component, str]:
+    """A parameter: its name, its hidden component, whose default is the parameter's, and what it means."""
+    match item:
+        case "video":
+            return item, gr.Video(label=item, include_audio=True), _DESCRIPTIONS[item]
+        case "history":
+            return item, gr.JSON([], label=item), _DESCRIPTIONS[item]
+        case str():
+            return item, gr.Textbox(label=item), _DESCRIPTIONS[item]
+        case list():
+            return "engine", gr.Radio(item, value=item[0], label="engine"), _DESCRIPTIONS["engine"]
+    if item.kind is bool:
+        component: Component = gr.Checkbox(item.default, label=item.name)
+    elif item.choices:
+        component = gr.Radio(list(item.choices), value=item.default, label=item.name)
+    else:
+        component = gr.Number(0 if item.default is None else item.default, label=item.name)
+    bounds = item.range_in_words(settings) if item.kind in (int, float) else ""
+    told = "; ".join(filter(None, (bounds, f"0 is {item.option.none}" if item.optional else "")))
+    return item.name, component, f"{item.sentence} ({told})" if told else item.sentence
 
 
 def _expose(
     button: gr.Button,
-    endpoint: Callable[..., Iterator[Any]],
-    inputs: dict[str, Component],
     result: gr.JSON,
+    settings: Settings,
+    endpoint: Callable[..., Iterator[Any]],
+    items: Sequence[Spec | list[str] | str],
 ) -> None:
+    made = [_component(item, settings) for item in items]
+    for name, component, about in made:
+        # Gradio's own schema of "any JSON" is not a valid one, and MCP clients refuse it.
+        schema = {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}
+        info = schema if name == "history" else component.api_info()
+        component.api_info = partial(dict, {**info, "additional_description": about})
+
     @wraps(endpoint)
     def call(*values: Any) -> Iterator[Any]:
+        given = dict(zip((name for name, _, _ in made), values, strict=True))
         try:
-            yield from endpoint(*values)
+            yield from endpoint(given)
         except SgvError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except Exception as error:
@@ -130,11 +130,11 @@ def _expose(
             log.exception("An API call failed")
             raise gr.Error(UNFORESEEN, print_exception=False) from error
 
-    arguments = "".join(f"\n    {name}: {_DESCRIPTIONS[name]}" for name in inputs)
-    call.__doc__ = f"{getdoc(endpoint)}\n\nArgs:{arguments}"
+    cast(Any, call).__signature__ = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name, _, _ in made])
+    call.__doc__ = f"{getdoc(endpoint)}\n\nArgs:" + "".join(f"\n    {name}: {about}" for name, _, about in made)
     button.click(
         call,
-        list(inputs.values()),
+        [component for _, component, _ in made],
         result,
         api_name=endpoint.__name__,
         concurrency_id="gpu",
@@ -144,44 +144,34 @@ def _expose(
 
 
 class Endpoints:
-    """What the endpoints do."""
+    """What the endpoints do with what they are given, by name."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def keyframes(
-        self, video: str, every: float, threshold: float | None, start: float, end: float | None,
-        maximum: float | None, keep_all: bool, similarity: str, read_text: bool,
-    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+    def keyframes(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Samples a video and keeps the frames where the picture changes; measures the gaps between them.
 
         Result: {"video", "settings", "samples", "keyframes": [{"index", "time", "similarity", …}], "evidence": […]}.
         """
-        sampling = _sampling(every, threshold, start, end, maximum, keep_all, similarity, read_text)
+        sampling = read(SamplingOptions, given, self.desk.settings)
         analysis = Analysis()
-        for batch in batches(pipeline.find_keyframes(_path(video), sampling, self.desk.settings), seconds=0.25):
+        for batch in batches(pipeline.find_keyframes(_path(given), sampling, self.desk.settings), seconds=0.25):
             for event in batch:
                 analysis = analysis.apply(event)
             yield to_record(analysis)
 
-    def caption(
-        self, video: str, every: float, threshold: float | None, start: float, end: float | None,
-        maximum: float | None, keep_all: bool, mode: str, engine: str, max_new_tokens: float, similarity: str,
-        read_text: bool, beams: float, temperature: float, top_p: float,
-    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+    def caption(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Captions a video pair by pair ("sliding") or all at once ("fast") and sums the captions up; streams.
 
         Result: {"video", "engine", "settings", "keyframes", "captions": [{"index", "start", "end", "text",
         "evidence"}], "summary", "failure", …}.
         """
-        captioner = self.desk.captioner(engine)
-        how = _generation(max_new_tokens, beams, temperature, top_p)
-        sampling = _sampling(every, threshold, start, end, maximum, keep_all, similarity, read_text)
-        options = pipeline.fitted(
-            AnalysisOptions(sampling, "fast" if mode == "fast" else "sliding", how), captioner.info
-        )
+        options, path = read(AnalysisOptions, given, self.desk.settings), _path(given)
+        captioner = self.desk.captioner(given["engine"])
+        options = pipeline.fitted(options, captioner.info)
         analysis = Analysis()
-        for batch in batches(self._analysis(_path(video), captioner, options), seconds=0.25):
+        for batch in batches(self._analysis(path, captioner, options), seconds=0.25):
             for event in batch:
                 analysis = analysis.apply(event)
             yield to_record(analysis)
@@ -194,28 +184,26 @@ class Endpoints:
         with zerogpu.captioner_in_slots(captioner, settings, most) as slotted:
             yield from pipeline.analyze(path, slotted, options, settings, store=self.desk.store)
 
-    def summarize(
-        self, captions: str, engine: str, max_new_tokens: float, beams: float, temperature: float, top_p: float
-    ) -> Iterator[dict[str, Any]]:
+    def summarize(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Sums up captions given as text: this program's JSON, WebVTT, SRT, or one caption a line; streams.
 
         Result: {"summary", "engine"}.
         """
-        marks, how = parse_captions(captions).captions, _generation(max_new_tokens, beams, temperature, top_p)
-        captioner = self.desk.captioner(engine)
+        how = read(GenerationOptions, given, self.desk.settings)
+        marks = parse_captions(given["captions"] or "").captions
+        captioner = self.desk.captioner(given["engine"])
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
             events = steps.summarize(marks, slotted, how)
             yield from self._texts(events, "summary", captioner.info)
 
-    def recaption(
-        self, prompt: str, engine: str, max_new_tokens: float, beams: float, temperature: float, top_p: float
-    ) -> Iterator[dict[str, Any]]:
+    def recaption(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Turns a short generation prompt into a detailed caption; streams.
 
         Result: {"text", "engine"}.
         """
-        how = _generation(max_new_tokens, beams, temperature, top_p)
-        captioner = self.desk.captioner(engine)
+        how = read(GenerationOptions, given, self.desk.settings)
+        prompt = self.desk.settings.bounded(given["prompt"] or "", "prompt")
+        captioner = self.desk.captioner(given["engine"])
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
             yield from self._texts(recaption_events(slotted, prompt, how), "text", captioner.info)
 
@@ -232,21 +220,15 @@ class Endpoints:
                         raise SgvError(event.failure.message)
             yield {field: text, "engine": info.label}
 
-    def ask(
-        self, video: str, question: str, history: list[Any], start: float, end: float | None, frames: float,
-        temperature: float, engine: str, top_p: float, max_new_tokens: float,
-    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+    def ask(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Answers a question about a video; streams. `history` holds earlier [question, answer] pairs, oldest first.
 
         Result: {"answer", "frames": [seconds], "history", "engine", "token_ids"}.
         """
-        if not 1 <= frames <= MOST_FRAMES:
-            raise SgvError(f"A question needs 1 to {MOST_FRAMES} pictures, not {frames:g}; choose a number in between.")
-        _generation(max_new_tokens, 1, temperature, top_p)
-        controls = AskControls(engine, start, end, frames, temperature, top_p, max_new_tokens)
-        turns = tuple(Turn(str(pair[0]), str(pair[1])) for pair in history or () if len(pair) == 2)
+        options = read(QuestionOptions, given, self.desk.settings)
+        question, turns = given["question"] or "", _turns(given["history"])
         answer, times, label, tokens = "", [], "", ()
-        items = answering(self.desk, _path(video), question, turns, controls, None)
+        items = answering(self.desk, _path(given), question, turns, given["engine"], options, None)
         for batch in batches(items, seconds=0.25):
             for item in batch:
                 match item:
@@ -262,38 +244,22 @@ class Endpoints:
             yield {"answer": answer, "frames": times, "history": pairs, "engine": label, "token_ids": list(tokens)}
 
 
-def _path(video: str | None) -> Path:
-    if not video:
-        raise SgvError("There is no video; give one with handle_file(…).")
-    return Path(video)
-
-
-def _sampling(
-    every: float, threshold: float | None, start: float, end: float | None, maximum: float | None, keep_all: bool,
-    similarity: str, read_text: bool,
-) -> SamplingOptions:  # fmt: skip
-    return SamplingOptions(
-        every=float(every or 0),
-        similarity="clip" if similarity == "clip" else "histogram",
-        threshold=float(threshold) if threshold else None,
-        start=float(start or 0),
-        end=float(end) if end else None,
-        maximum=int(maximum) if maximum else None,
-        keep_all=bool(keep_all),
-        read_text=bool(read_text),
-    )
-
-
-def _generation(max_new_tokens: float, beams: float, temperature: float, top_p: float) -> GenerationOptions:
-    """As an engine takes them.
+def _turns(history: object) -> tuple[Turn, ...]:
+    """Earlier questions and answers.
 
     Raises:
-        SgvError: a number is out of range.
+        SettingsError: they aren't pairs of texts.
     """
-    if not 1 <= beams <= MOST_BEAMS:
-        raise SgvError(f"There are 1 to {MOST_BEAMS} beams, not {beams:g}; choose a number in between.")
-    if max_new_tokens < 1:
-        raise SgvError(f"A text needs at least one token, not {max_new_tokens:g}; choose more.")
-    if temperature < 0 or not 0 < top_p <= 1:
-        raise SgvError("A temperature isn't negative and top_p lies above 0 and up to 1; choose others.")
-    return GenerationOptions(int(beams), int(max_new_tokens), float(temperature), float(top_p))
+    try:
+        pairs = _HISTORY.validate_python(history or [])
+    except ValidationError as error:
+        raise SettingsError(
+            "The history isn't a list of [question, answer] pairs of texts; send what the last call gave."
+        ) from error
+    return tuple(Turn(question, answer) for question, answer in pairs)
+
+
+def _path(given: Mapping[str, Any]) -> Path:
+    if not given["video"]:
+        raise SgvError("There is no video; give one with handle_file(…).")
+    return Path(given["video"])

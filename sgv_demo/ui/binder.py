@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
-from sgv_demo.ui.ask.layout import TEMPERATURE
+from sgv_demo.options import OWN_THRESHOLDS
+from sgv_demo.ui.ask.handlers import AskHandlers
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.dataset.benchmark_handlers import BenchmarkHandlers
 from sgv_demo.ui.dataset.handlers import DatasetHandlers
@@ -19,18 +19,20 @@ from sgv_demo.ui.feed import message
 from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
 from sgv_demo.ui.show.handlers import ShowHandlers
 from sgv_demo.ui.summary.handlers import WritingHandlers
-from sgv_demo.ui.video.controls import THRESHOLDS, Controls
+from sgv_demo.ui.video.controls import (
+    ASKING,
+    CONTROLS,
+    PUBLISHED_ANSWERING,
+    PUBLISHED_DECODING,
+    AskControls,
+    Controls,
+)
 from sgv_demo.ui.video.handlers import Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
 
 GPU = "gpu"
 """All events that run a model share one queue: there is one device."""
 
-_CONTROLS = (
-    "engine", "mode", "every", "similarity", "threshold", "start", "end", "maximum", "keep_all", "read_text",
-    "decoding", "max_new_tokens",
-)  # fmt: skip
-_ASKING = ("answerer", "start", "end", "frames", "temperature", "top_p", "answer_tokens")
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -110,8 +112,8 @@ class Page:
         self.dataset = DatasetHandlers(desk, self.room)
         self.benchmarks = BenchmarkHandlers(desk.settings, desk.benchmarks)
         self.show = ShowHandlers(desk)
-        self.controls = [parts[name] for name in _CONTROLS]
-        self.asking = [parts[name] for name in _ASKING]
+        self.controls = [parts[name] for name in CONTROLS]
+        self.asking = [parts[name] for name in ASKING]
 
     def bind(self) -> None:
         """Binds everything."""
@@ -152,9 +154,10 @@ class Page:
             concurrency_limit=8,
             cancels=runs,
         )
-        for name in _CONTROLS:
+        for name in CONTROLS:
             self.on.now(parts[name].change, of(video.adjust), state, trigger_mode="always_last")
-        self.on.now(parts["similarity"].change, lambda name: {"threshold": THRESHOLDS[name]}, [parts["similarity"]])
+        self.on.now(parts["similarity"].change, lambda name: {"threshold": OWN_THRESHOLDS[name]}, [parts["similarity"]])
+        self.on.now(parts["published_decoding"].click, lambda: dict(PUBLISHED_DECODING), [])
         self.on.on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
         self.on.on_data(parts["timeline"].range, _ranged, [])
         return [*runs, written]
@@ -184,11 +187,7 @@ class Page:
             self._shows_engines(run_event)
         self.on.now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
         self.on.now(parts["clear"].click, ask.clear, state, cancels=runs)
-        self.on.now(
-            parts["defaults"].click,
-            lambda: {"frames": 16, "temperature": TEMPERATURE, "top_p": 1, "answer_tokens": 1024},
-            [],
-        )
+        self.on.now(parts["defaults"].click, lambda: dict(PUBLISHED_ANSWERING), [])
 
     def _bind_writing(self) -> None:
         parts, writing = self.parts, self.writing

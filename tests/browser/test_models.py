@@ -43,7 +43,7 @@ def user(browser: Browser, contexts: list[BrowserContext], model_server: Server)
 
 def number(visitor: Visitor, label: str, value: str) -> None:
     """Types into the number field of a slider."""
-    field = visitor.page.get_by_label(f"number input for {label}")
+    field = visitor.page.get_by_label(f"number input for {label}").filter(visible=True)
     field.fill(value)
     field.press("Tab")
 

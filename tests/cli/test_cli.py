@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import json
 import os
 import re
@@ -12,15 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 from PIL import Image
 
-from sgv_demo.asking import MOST_FRAMES
-from sgv_demo.cli import main, parser
-from sgv_demo.cli.commands import COMMANDS
-from sgv_demo.cli.parser import OUTPUTS, build_parser
+from sgv_demo.cli import COMMANDS, build_app, main
+from sgv_demo.cli.flags import command
 from sgv_demo.errors import SettingsError
 from sgv_demo.formats.table import FORMATS
-from sgv_demo.keyframes.similarity import CLIP_MODEL, ClipEmbedder, HistogramEmbedder
+from sgv_demo.options import AnalysisOptions, GenerationOptions, QuestionOptions, SamplingOptions
 from sgv_demo.settings import Settings
 
 
@@ -197,30 +194,65 @@ def test_what_cannot_be_written_is_said_before_the_work(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(COMMANDS, "caption", lambda args: pytest.fail("the work began"))
+    monkeypatch.setattr("sgv_demo.engines.shelf.load_captioner", lambda *_, **__: pytest.fail("the work began"))
     assert main(["caption", str(clip), option, str(tmp_path / name)]) == 1
     assert re.search("There is no folder “.*” for “x”; make it first|is a folder", capsys.readouterr().err)
 
 
-def test_every_option_says_what_it_is_and_what_it_is_without_one() -> None:
-    (subparsers,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    for name, command in subparsers.choices.items():
-        assert command.description
-        for action in command._actions:
-            assert action.help, (name, action.dest)
-            chosen = action.option_strings and action.nargs != 0 and not action.required
-            if chosen and action.dest not in OUTPUTS:
-                assert "(default" in action.help, (name, action.dest)
+@pytest.mark.parametrize("name", [name for name, (place, _) in COMMANDS.items() if "cli.commands:" in place])
+def test_every_flag_says_what_it_is_and_what_it_is_without_one(name: str) -> None:
+    collection = [a for a in build_app()[name].assemble_argument_collection() if a.name != "*"]
+    assert [a.name for a in collection if not a.parameter.help] == []
+    outputs = {form.name for form in FORMATS}
+    for argument in collection:
+        switch = argument.hint is bool or argument.name.removeprefix("--") in outputs
+        if argument.name.startswith("--") and not argument.required and not switch:
+            assert re.search("default: |empty: ", str(argument.parameter.help)), argument.name
 
 
-def test_the_help_is_true() -> None:
-    text = inspect.getsource(parser)
-    assert f"default: {HistogramEmbedder.threshold} of histogram, {ClipEmbedder.threshold} of clip" in text
-    settings = Settings()
-    for value in (settings.port, settings.host, settings.quantization, settings.dtype, settings.vision, CLIP_MODEL):
-        assert re.search(rf"default: {value}\b", text), value
-    assert parser.MOST_FRAMES == MOST_FRAMES
-    assert set(OUTPUTS) == {form.name for form in FORMATS}
+@pytest.mark.parametrize("cls", [SamplingOptions, AnalysisOptions, GenerationOptions, QuestionOptions])
+def test_the_flags_hold_the_defaults_of_the_options(cls: type) -> None:
+    def taken(options: cls) -> None:  # pyright: ignore[reportInvalidTypeForm]
+        found.append(options)
+
+    found: list[object] = []
+    taken.__annotations__ = {"options": cls}
+    app = App(result_action="return_value")
+    app.default(command(taken))
+    app([], exit_on_error=False)
+    assert found == [cls()]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "sentence"),
+    [
+        ("--every", "0", "Sampling interval can't be 0; choose a number from 0.05 to 86,400 s."),
+        ("--every", "nan", "Sampling interval can't be nan; choose a number from 0.05 to 86,400 s."),
+        ("--end", "1e308", "End of the range can't be 1e+308; choose a number above 0 s, up to 1,000,000 s."),
+        ("--start", "-1", "Start of the range can't be -1; choose a number from 0 to 1,000,000 s."),
+        ("--beams", "9", "Number of beams can't be 9; choose a whole number from 1 to 8."),
+        ("--port", "0", "Port can't be 0; choose a whole number from 1 to 65,535."),
+    ],
+)
+def test_what_is_out_of_bounds_is_wrong_usage_in_one_sentence(
+    flag: str, value: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["serve"] if flag == "--port" else ["caption", "a.mp4"]
+    with pytest.raises(SystemExit) as caught:
+        main([*words, flag, value])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {sentence}"
+
+
+def test_help_comes_at_once() -> None:
+    took = []
+    for _ in range(3):
+        before = os.times()
+        assert sgv("--help").returncode == 0
+        after = os.times()
+        # Processor time, so that a busy machine doesn't count.
+        took.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(took) < 0.5
 
 
 def test_a_port_past_the_last_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

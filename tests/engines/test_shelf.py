@@ -252,12 +252,18 @@ def test_cached_folder_reads_the_hubs_layout(monkeypatch, tmp_path, tiny) -> Non
     assert surroundings.cached_folder("a/b") is None
 
 
-def test_the_command_line_names_servers_and_models() -> None:
-    from sgv_demo.cli.commands import settings_for
-    from sgv_demo.cli.parser import build_parser
+def test_the_command_line_names_servers_and_models(monkeypatch) -> None:
+    from sgv_demo.cli import main
 
+    def load(settings: Settings, **_: object) -> None:
+        found.append(settings)
+        raise SettingsError("enough")
+
+    found: list[Settings] = []
+    monkeypatch.setattr("sgv_demo.engines.shelf.load_captioner", load)
     line = "caption a.mp4 --engine remote --base-url http://a/v1,http://b/v1 --model big"
-    settings = settings_for(build_parser().parse_args(line.split()))
+    assert main(line.split()) == 1
+    (settings,) = found
     assert (settings.engine, settings.base_url, settings.remote_model) == ("remote", "http://a/v1,http://b/v1", "big")
 
 

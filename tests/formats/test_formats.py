@@ -61,7 +61,8 @@ def test_the_report_says_everything() -> None:
     text = to_html(analysis(), REVIEW, {0: _jpeg(), 1: _jpeg(), 2: _jpeg()})
     assert text.count("data:image/jpeg;base64,") == 3
     for said in (
-        "Scripted, for tests", "tiny", "nf4", "bfloat16", "every 2 s", "A street; a sign appears.", "A street at noon.",
+        "Scripted, for tests", "tiny", "nf4", "bfloat16", "Sampling interval",
+        "A street; a sign appears.", "A street at noon.",
         "cut at 0:01", "pan right", "12 % brighter", "made up", "⚑ flagged", "<ins>left</ins>", "<del>right</del>",
         "90 tokens in, 7 out", "3 damaged pictures were skipped.", "1 edited", "2 of 3 captions rated",
         "but “pan right” was measured",

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from sgv_demo.fields import Spec, leaves, read
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.results.compare import align, contrasts, differences, likeness, parted, what_differs
-from sgv_demo.types import AnalysisOptions, Caption, GenerationOptions, SamplingOptions
+from sgv_demo.settings import Settings
+from sgv_demo.types import Caption
 from tests.support.samples import analysis
 
 
@@ -94,22 +97,32 @@ def test_what_differs_names_settings_and_engines() -> None:
     assert what_differs(left, left) == []
     other = replace(
         left,
-        engine=replace(left.engine, quantization="int8"),
+        engine=replace(left.engine, quantization="int8", dtype="float32"),
         options=AnalysisOptions(SamplingOptions(every=1.0, keep_all=True), "fast", GenerationOptions(beams=3)),
     )
     said = what_differs(left, other)
-    assert "quantization: nf4 ↔ int8" in said
-    assert "mode: sliding ↔ fast" in said
-    assert "beams: 1 ↔ 3" in said
-    assert "a sample every (s): 2 ↔ 1" in said
-    assert "every sample kept: no ↔ yes" in said
-    assert len(said) == 5
+    assert "Quantization: nf4 ↔ int8" in said
+    assert any(line.startswith("Number format: ") for line in said)
+    assert "Captions: sliding ↔ fast" in said
+    assert "Number of beams: 1 ↔ 3" in said
+    assert "Sampling interval: 2 s ↔ 1 s" in said
+    assert "Every sample kept: no ↔ yes" in said
+    assert len(said) == 6
+
+
+@pytest.mark.parametrize("spec", list(leaves(AnalysisOptions)), ids=lambda spec: spec.name)
+def test_each_option_can_be_what_differs(spec: Spec) -> None:
+    other = next((choice for choice in spec.choices if choice != spec.default), None)
+    other = other or (not spec.default if spec.kind is bool else 2 if spec.kind is int else 0.5)
+    options = read(AnalysisOptions, {spec.name: other}, Settings())
+    said = what_differs(analysis(options=AnalysisOptions()), analysis(options=options))
+    assert [line for line in said if line.startswith(f"{spec.label}: ")]
 
 
 def test_a_threshold_written_out_is_no_other_setting() -> None:
     chosen = [analysis(options=AnalysisOptions(SamplingOptions(threshold=t))) for t in (None, 0.87, 0.9)]
     assert what_differs(chosen[0], chosen[1]) == []
-    assert what_differs(chosen[0], chosen[2]) == ["threshold: 0.87 ↔ 0.9"]
+    assert what_differs(chosen[0], chosen[2]) == ["Threshold: 0.87 ↔ 0.9"]
 
 
 class TestContrasts:

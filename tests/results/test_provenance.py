@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from sgv_demo.dataset.record import ANNOTATED
 from sgv_demo.engines import prompts as made
+from sgv_demo.fields import leaves
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.results.provenance import facts, prompts, step_line, told
-from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, GenerationOptions, SamplingOptions, TraceMark
+from sgv_demo.types import Caption, EngineInfo, TraceMark
 from tests.support.samples import analysis
 
 TEXTS = [f"A long caption with its own words, {word}." for word in ("one", "two", "three", "four", "five")]
@@ -79,20 +81,39 @@ def test_how_a_step_went() -> None:
 def test_facts_are_the_same_columns_for_every_result() -> None:
     measured = analysis(engine=EngineInfo("measured", "Measured, no language model"), seconds=0.0)
     assert [f.column for f in facts(measured)] == [f.column for f in facts(analysis())]
-    assert not {"Model", "Quantization", "Decoding", "Took"} & {name for name, _ in told(measured)}
+    named = {name for name, _ in told(measured)}
+    assert not {"Model", "Quantization", "Number of beams", "Temperature", "Took"} & named
 
 
 def test_what_was_chosen_is_told() -> None:
     sampling = SamplingOptions(every=0.5, threshold=0.9, start=1.5, end=10, maximum=7, similarity="clip")
     chosen = AnalysisOptions(sampling, "fast", GenerationOptions(3, 256, 0.7, 0.9))
     said = dict(told(analysis(options=chosen)))
-    assert said["Range"] == "1.5 s to 10 s"
-    assert said["Keyframes"] == "samples less similar than 0.9 to the last kept (clip), 7 at most"
-    assert said["Decoding"] == "3 beams, 256 tokens at most for a step, temperature 0.7, top-p 0.9"
-    assert "less similar than 0.87 to" in dict(told(analysis()))["Keyframes"]
+    wanted = {
+        "Sampling interval": "0.5 s",
+        "Similarity by": "clip",
+        "Threshold": "0.9",
+        "Start of the range": "1.5 s",
+        "End of the range": "10 s",
+        "Number of keyframes": "7",
+        "Captions": "fast",
+        "Number of beams": "3",
+        "Longest text": "256 tokens",
+        "Temperature": "0.7",
+        "Top-p": "0.9",
+        "Evidence measured": "yes",
+    }
+    assert said | wanted == said
+    plain = dict(told(analysis()))
+    assert plain["Threshold"] == "0.87"
+    assert (plain["End of the range"], plain["Number of keyframes"]) == ("the end of the video", "no limit")
     blind = dict(told(analysis(options=AnalysisOptions(SamplingOptions(measure=False, keep_all=True)))))
     assert blind["Measured by"] == "nothing was measured"
-    assert blind["Keyframes"] == "every sample"
+    assert "Threshold" not in blind
+
+
+def test_every_option_is_told() -> None:
+    assert {spec.label for spec in leaves(AnalysisOptions)} <= {fact.name for fact in facts(analysis())}
 
 
 def test_a_datasets_own_captions_claim_no_settings_of_this_program() -> None:

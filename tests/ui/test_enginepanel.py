@@ -17,11 +17,12 @@ from sgv_demo.engines.choosing.choose import Facts
 from sgv_demo.engines.offers import SMOL_256M, SMOL_500M
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import EngineError
+from sgv_demo.options import QuestionOptions
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.ui import serve
 from sgv_demo.ui.api import Endpoints
-from sgv_demo.ui.ask.handlers import AskControls, answering
+from sgv_demo.ui.ask.handlers import answering
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.engines import rows as panel
 from sgv_demo.ui.engines import view as enginetable
@@ -209,17 +210,16 @@ class TestSlots:
         ready = video.probe(Visit(), str(clip), controls)["visit"]
         list(video.run(video.begin(ready, controls)["visit"], controls))
         assert entered == [6]  # at most five samples of 8 s, and the summary
-        list(answering(desk, clip, "What?", (), AskControls(answerer="both", frames=4), None))
+        list(answering(desk, clip, "What?", (), "both", QuestionOptions(frames=4), None))
         list(WritingHandlers(desk).recaption("a cat", "both"))
         list(WritingHandlers(desk).clip(None, "a cat", "both"))
         endpoints = Endpoints(desk)
-        decoding = (64, 1, 0, 1.0)
-        list(endpoints.recaption("a cat", "both", *decoding))
-        list(endpoints.summarize("a cat", "both", *decoding))
+        list(endpoints.recaption({"prompt": "a cat", "engine": "both"}))
+        list(endpoints.summarize({"captions": "a cat", "engine": "both"}))
         assert entered == [6, 0, 1, 1, 1, 1]
-        rest = ("both", 64, "histogram", False, 1, 0, 1.0)
-        list(endpoints.caption(str(clip), 2, None, 0, None, None, False, "sliding", *rest))
-        list(Endpoints(replaced(desk, zero_gpu=True)).caption(str(clip), 2, 0, 0, 0, 0, False, "fast", *rest))
+        given = {"video": str(clip), "engine": "both", "read_text": False}
+        list(endpoints.caption(given))
+        list(Endpoints(replaced(desk, zero_gpu=True)).caption(given | {"mode": "fast"}))
         assert entered[6:] == [1, 6]
 
     def test_only_engines_that_want_a_gpu_are_handed_over(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sgv_demo.errors import SettingsError
 from sgv_demo.events import Analysis, Captioned, Delta, Failed, Finished, Kept, Measured, Opened, Sampled, Summarized
 from sgv_demo.formats.exports import to_vtt
+from sgv_demo.options import PUBLISHED_CAPTIONS, QuestionOptions
 from sgv_demo.results.review import Tally
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
@@ -33,7 +35,7 @@ from sgv_demo.ui.captions import view as render
 from sgv_demo.ui.inspect import view as judging
 from sgv_demo.ui.summary import view as texts
 from sgv_demo.ui.video import view as facts
-from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.controls import PUBLISHED_ANSWERING, PUBLISHED_DECODING, AskControls, Controls
 from sgv_demo.ui.video.progress import buttons, captions_tab, fraction, progress
 from sgv_demo.ui.video.timeline import thin, timeline
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Visit
@@ -293,7 +295,24 @@ class TestControls:
         assert options.sampling == SamplingOptions()
 
     def test_published_decoding_has_three_beams(self) -> None:
-        assert Controls(decoding="published").options().generation.beams == 3
+        controls = Controls(**PUBLISHED_DECODING)
+        assert controls.options().generation == PUBLISHED_CAPTIONS
+
+    def test_published_answering_is_what_was_published(self) -> None:
+        assert PUBLISHED_ANSWERING == {
+            "answer_frames": 16, "answer_max_new_tokens": 1024, "answer_temperature": 0.1, "answer_top_p": 0.9,
+        }  # fmt: skip
+
+    def test_a_value_that_cannot_be_used_waits_for_run_to_be_told(self) -> None:
+        controls = Controls(every=0.001, beams=3)
+        assert controls.options().sampling.every == 2.0
+        assert controls.options().generation.beams == 3
+        with pytest.raises(SettingsError, match=r"Sampling interval can't be 0\.001"):
+            controls.check(Settings())
+
+    def test_a_run_without_any_change_is_the_command_lines(self) -> None:
+        assert Controls().options() == AnalysisOptions()
+        assert AskControls().options(Settings()) == QuestionOptions()
 
 
 def test_subtitles_break_at_sentences_and_fill_the_span_of_their_caption() -> None:

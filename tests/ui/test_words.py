@@ -19,6 +19,8 @@ from sgv_demo.engines.choosing.choose import Facts, choose
 from sgv_demo.engines.measured.engine import INFO
 from sgv_demo.engines.offers import MODELS, OFFICIAL
 from sgv_demo.engines.shelf import ABOUT
+from sgv_demo.fields import leaves
+from sgv_demo.options import AnalysisOptions, QuestionOptions
 from sgv_demo.ui.language import LANGUAGES, table
 from sgv_demo.ui.theme import ASSETS
 from tests.support.said import LETTER, module, modules, said
@@ -37,12 +39,23 @@ PASSED_ON = {
     "note": "the reader's notes, see OTHERS",
     "what": "the step's name, given to `attempt`",
     "reason": "see `_reason`",
+    "fault": "a value out of bounds, see OTHERS",
     "_counted(len(self._lost), 'damaged picture was skipped.', 'damaged pictures were skipped.')": "see OTHERS",
     "_counted(len(self._flawed), one, many)": "see OTHERS",
 }
 """Arguments in which the reading of the code sees no sentence, and where it comes from."""
 
 OTHERS = (
+    "Sampling interval can't be 0.01; choose a number from 0.05 to 86,400 s.",
+    "Temperature can't be nan; choose a number from 0 to 2.",
+    "End of the range can't be -1; choose a number above 0 s, up to 1,000,000 s.",
+    "Top-p can't be 0; choose a number above 0, up to 1.",
+    "Number of pictures can't be 65; choose a whole number from 1 to 64.",
+    "Longest text can't be 1e+308; choose a whole number from 1 to 16,384 tokens.",
+    "Captions can't be x; choose sliding or fast.",
+    "This question has 10,000 characters; write 8,000 at most.",
+    "This prompt has 10,000 characters; write 8,000 at most.",
+    "This search has 10,000 characters; write 8,000 at most.",
     "1 damaged picture was skipped.",
     "3 damaged pictures were skipped.",
     "1 picture is damaged and may look wrong.",
@@ -74,8 +87,8 @@ FINISHED = (
         "共 184 个关键帧，舍去 120 个，只保留差异最大的 64 个。",
     ),
     (
-        "A question needs 1 to 64 pictures, not -3; choose a number in between.",
-        "一个问题需要 1 到 64 帧画面，而不是 -3 帧；请在此范围内选择。",
+        "Number of pictures can't be -3; choose a whole number from 1 to 64.",
+        "“查看的画面数”不能是 -3，请选择 1 到 64 之间的整数。",
     ),
     (
         "The engine failed at caption 3 for an unforeseen reason (logged); retry it.",
@@ -380,3 +393,10 @@ class TestTable:
         plain = [key for key in words.table if not HOLE.search(key)]
         both = {(k, pattern) for k in plain for pattern, regex in words.patterns if regex.fullmatch(k)}
         assert both <= LIKE_ANOTHER
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_option_has_its_name_and_sentence(language: str) -> None:
+    known = table(language)
+    specs = [*leaves(AnalysisOptions), *leaves(QuestionOptions)]
+    assert [text for spec in specs for text in (spec.label, spec.sentence) if text not in known] == []

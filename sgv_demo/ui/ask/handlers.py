@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,14 +17,16 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis, Working
+from sgv_demo.options import QuestionOptions
 from sgv_demo.times import clock
-from sgv_demo.types import EngineInfo, GenerationOptions, SamplingOptions, Trace, Turn
+from sgv_demo.types import EngineInfo, Trace, Turn
 from sgv_demo.ui import feed
 from sgv_demo.ui.ask import view as chat
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.served import picture_address
+from sgv_demo.ui.video.controls import AskControls
 from sgv_demo.ui.video.handlers import Changed, Updates
 from sgv_demo.ui.visit import Said, Shown, Subject, Talk, Token, Visit
 
@@ -37,44 +39,25 @@ _STOP_SECONDS = 0.5
 _THUMBNAIL = 320
 
 
-@dataclass(frozen=True, slots=True)
-class AskControls:
-    """The values of the controls of a question, in the order in which the page hands them over."""
-
-    answerer: str = "measured"
-    start: float | None = None
-    end: float | None = None
-    frames: float | None = 16
-    temperature: float | None = 0.0
-    top_p: float | None = 1.0
-    max_new_tokens: float | None = 1024
-
-    def generation(self) -> GenerationOptions:
-        """As an engine takes them."""
-        return GenerationOptions(
-            max_new_tokens=int(self.max_new_tokens or 1024),
-            temperature=float(self.temperature or 0.0),
-            top_p=float(self.top_p or 1.0),
-        )
-
-    def sampling(self) -> SamplingOptions:
-        """The range."""
-        return SamplingOptions(start=max(0.0, float(self.start or 0.0)), end=float(self.end) if self.end else None)
-
-
 def answering(
-    desk: Desk, path: Path, question: str, history: Sequence[Turn], controls: AskControls, analysis: Analysis | None
+    desk: Desk,
+    path: Path,
+    question: str,
+    history: Sequence[Turn],
+    engine: str,
+    options: QuestionOptions,
+    analysis: Analysis | None,
 ) -> Iterator[Item]:
     """Everything of one answer in order; closing it stops the engine.
 
     Raises:
         SgvError: the file, the options or the question can't be used, or the engine failed.
     """
-    answerer = desk.answerer(controls.answerer)
+    desk.settings.bounded(question, "question")
+    answerer = desk.answerer(engine)
     yield answerer.info
-    frames = None if answerer.info.needs_evidence else int(controls.frames or answerer.default_frames)
     preparing = asking.prepare_scene(
-        path, answerer, desk.settings, controls.sampling(), frames=frames, analysis=analysis
+        path, answerer, desk.settings, options.sampling, frames=options.frames, analysis=analysis
     )
     scene: Scene | None = None
     with closing(preparing):
@@ -85,7 +68,7 @@ def answering(
                 scene = event
     assert scene is not None, "what is prepared ends with a scene"
     with zerogpu.answerer_in_slots(answerer, desk.settings) as slotted:
-        yield from steps.ask(scene, question, history, slotted, controls.generation())
+        yield from steps.ask(scene, question, history, slotted, options.generation)
 
 
 class AskHandlers:
@@ -133,8 +116,9 @@ class AskHandlers:
     def _about(self, talk: Talk, visit: Visit, controls: AskControls) -> Talk:
         """Another video, range, number of frames or answerer is another context."""
         assert visit.path is not None
-        sampling = controls.sampling()
-        subject = Subject(visit.path, sampling.start, sampling.end, int(controls.frames or 0), controls.answerer)
+        options = controls.options(self.desk.settings)
+        sampling = options.sampling
+        subject = Subject(visit.path, sampling.start, sampling.end, options.frames, controls.answerer)
         if subject == talk.subject:
             return talk
         return replace(talk, subject=subject, context=talk.context + 1, shown=(), trace=None)
@@ -154,7 +138,8 @@ class AskHandlers:
         token, number, changed = talk.token, len(talk.said) - 1, Changed()
         token.started.set()
         question, history = talk.said[number].turn.question, replace(talk, said=talk.said[:number]).history()
-        items = answering(self.desk, visit.path, question, history, controls, visit.analysis)
+        options = controls.options(self.desk.settings)
+        items = answering(self.desk, visit.path, question, history, controls.answerer, options, analysis=visit.analysis)
         try:
             with boundary("an answer") as told:
                 for batch in batches(items):

@@ -6,17 +6,25 @@ from typing import Any
 
 import gradio as gr
 
+from sgv_demo.fields import leaves
 from sgv_demo.formats.markup import macros
+from sgv_demo.options import QuestionOptions
+from sgv_demo.settings import Settings
 from sgv_demo.ui.ask import view as chat
 from sgv_demo.ui.language import say
+from sgv_demo.ui.video.controls import answer_part
 from sgv_demo.ui.visit import Talk
+from sgv_demo.ui.widgets import widget
 
 SUGGESTED = ("What happens in this video?", "When does the camera move?", "Are there any cuts?", "What can be read?")
-TEMPERATURE = 0.2
-"""The published demo's."""
+
+_LABELS = {
+    "frames": {"label": say("Frames it looks at")},
+    "max_new_tokens": {"label": say("Longest answer (tokens)")},
+}
 
 
-def build(models: bool) -> dict[str, Any]:
+def build(models: bool, settings: Settings) -> dict[str, Any]:
     """`models`: whether an answerer is offered that looks at frames."""
     made: dict[str, Any] = {}
     made["subject"] = gr.HTML(chat.subject_line(None, Talk(), None), elem_id="subject")
@@ -48,14 +56,9 @@ def build(models: bool) -> dict[str, Any]:
     made["grid"] = gr.HTML("", elem_id="grid")
     with gr.Accordion(say("How it answers"), open=False, visible=models, elem_id="answering") as made["answering"]:
         with gr.Row():
-            made["frames"] = gr.Slider(1, 64, value=16, step=1, label=say("Frames it looks at"), min_width=180)
-            made["temperature"] = gr.Slider(
-                0, 1.5, value=TEMPERATURE, step=0.05, label=say("Temperature"), min_width=180
-            )
-        with gr.Row():
-            made["top_p"] = gr.Slider(0.05, 1, value=1, step=0.05, label=say("Top-p"), min_width=180)
-            made["answer_tokens"] = gr.Slider(
-                16, 2048, value=1024, step=16, label=say("Longest answer (tokens)"), min_width=180
-            )
+            for spec in leaves(QuestionOptions):
+                part = answer_part(spec.name)
+                if spec.option.ask is not None and part != spec.name:
+                    made[part] = widget(spec, settings, **_LABELS.get(spec.name, {}))
         made["defaults"] = gr.Button(say("Published defaults"), size="sm", elem_id="defaults")
     return made

@@ -16,6 +16,7 @@ import gradio as gr
 
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis, Captioned, Event, Kept
+from sgv_demo.options import OWN_THRESHOLDS
 from sgv_demo.results import review as reviews
 from sgv_demo.results.links import Link, person_of
 from sgv_demo.results.review import NONE, Review
@@ -32,7 +33,6 @@ from sgv_demo.ui.show import view as presentation
 from sgv_demo.ui.summary import exporting
 from sgv_demo.ui.summary import view as texts
 from sgv_demo.ui.video import view as facts
-from sgv_demo.ui.video.controls import THRESHOLDS
 from sgv_demo.ui.video.handlers import Updates
 from sgv_demo.ui.video.progress import buttons, captions_tab, progress
 from sgv_demo.ui.video.timeline import timeline
@@ -272,7 +272,7 @@ class RoomHandlers:
             "summary": texts.summary(None, lambda _: ""),
             "cards_by": "",
             "cards_empty": render.empty(left.phase),
-            "timeline": timeline(left.video, None, THRESHOLDS["histogram"], 0.0, None),
+            "timeline": timeline(left.video, None, OWN_THRESHOLDS["histogram"], 0.0, None),
             "tab_captions": gr.update(label=captions_tab(left)),
             "progress": progress(left),
             "run": gr.update(value=can.main, interactive=can.can_run, variant="primary"),
@@ -330,7 +330,7 @@ def history_entry(analysis: Analysis) -> dict[str, Any]:
 
 def _timeline(analysis: Analysis) -> str:
     sampling = analysis.options.sampling
-    threshold = THRESHOLDS.get(sampling.similarity, 0.87) if sampling.threshold is None else sampling.threshold
+    threshold = sampling.threshold_in_force
     return timeline(analysis.video, analysis, threshold, sampling.start, sampling.end)
 
 

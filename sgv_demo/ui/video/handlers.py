@@ -150,10 +150,10 @@ class VideoHandlers:
 
     def _timeline(self, visit: Visit, controls: Controls) -> str:
         sampling = controls.options().sampling
-        return timeline(visit.video, visit.analysis, controls.drawn_threshold(), sampling.start, sampling.end)
+        return timeline(visit.video, visit.analysis, sampling.threshold_in_force, sampling.start, sampling.end)
 
     def _estimate(self, visit: Visit, controls: Controls) -> str:
-        if visit.video is None or not controls.every or controls.every <= 0:
+        if visit.video is None:
             return ""
         samples = expected_samples(visit.video, controls.options().sampling)
         return facts.estimate(samples, self.seconds(visit, controls))
@@ -161,7 +161,7 @@ class VideoHandlers:
     def seconds(self, visit: Visit, controls: Controls) -> tuple[float, float] | None:
         """From how long to how long a run will take, from what runs of its kind took lately."""
         sampling = controls.options().sampling
-        if visit.video is None or sampling.every <= 0:
+        if visit.video is None:
             return None
         samples = expected_samples(visit.video, sampling)
         keyframes, counted = _expected_keyframes(visit.analysis, controls, samples)
@@ -193,6 +193,7 @@ class VideoHandlers:
         """Run was pressed: shown at once, before the run gets its turn. `take`: see `Visit`."""
         if visit.path is None or visit.video is None:
             return {}
+        controls.check(self.desk.settings)
         visit.token.stop.set()
         if take is None:
             take = visit.take if self._shown(visit, controls) is visit else ""
