@@ -100,6 +100,8 @@ def contrasts(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
     word would be marked. There a sentence is "only" when nothing in the other text speaks of the same: neither of one
     of its topics (camera, light, …), nor, where it has none, in its words.
     """
+    if not left or not right:  # nothing to tell it from
+        return ([("same", left)] if left else []), ([("same", right)] if right else [])
     if likeness(left, right) >= _ALIKE:
         return differences(left, right)
     return _unshared(left, right), _unshared(right, left)

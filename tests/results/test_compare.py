@@ -143,4 +143,4 @@ class TestContrasts:
         one, two = "One thing. Another, e.g. this!  And\n\nmore… 红球滚过。画面变暗。", "Nothing of it."
         for text, pieces in zip((one, two), contrasts(one, two), strict=True):
             assert "".join(piece for _, piece in pieces) == text
-        assert contrasts("", "One thing.") == ([], [("only", "One thing.")])
+        assert contrasts("", "One thing.") == ([], [("same", "One thing.")])
