@@ -176,7 +176,7 @@ def test_a_link_opens_read_only_in_another_browser(
     assert str(server.desk.store.root) not in address
     guest = arrive(browser, contexts, server.url, 390, 844)
     guest.page.goto(f"{address.split('&t=')[0]}&t=4")
-    guest.page.wait_for_function("Math.abs(document.querySelector('#show video').currentTime - 4) < 0.3")
+    guest.page.wait_for_function("Math.abs(document.querySelector('#show video')?.currentTime - 4) < 0.3")
     guest.page.get_by_role("button", name="Look closer").click()
     expect(guest.cards()).to_have_count(4)
     guest.cards().nth(1).scroll_into_view_if_needed()  # what was said is drawn where one looks
