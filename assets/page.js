@@ -359,7 +359,9 @@ window.sgv = (() => {
   document.addEventListener("timeupdate", mark, true);
   document.addEventListener("seeked", mark, true);
   document.addEventListener("error", (event) => {
-    if (event.target.matches?.("#player video")) document.querySelector("#unplayable")?.classList.add("shown");
+    if (!event.target.matches?.("#player video")) return;
+    event.stopImmediatePropagation(); // else gradio says it, too, over the page
+    document.querySelector("#unplayable")?.classList.add("shown");
   }, true);
   document.addEventListener("loadeddata", (event) => {
     if (event.target.matches?.("#player video")) document.querySelector("#unplayable")?.classList.remove("shown");

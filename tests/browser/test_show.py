@@ -37,6 +37,7 @@ def test_the_landing_page_shows_a_finished_example_until_ones_own_run_begins(
         visitor = arrive(browser, contexts, exhibiting.url, width).open(theme)
         example = visitor.page.locator("#example .show")
         expect(example).to_contain_text("A finished example")
+        expect(example).to_contain_text("three shots.mp4")
         expect(example).to_contain_text("Scripted, for tests")
         expect(example.locator(".moment:visible")).to_contain_text("First picture")
         example.get_by_role("button", name="Next caption").click()
@@ -83,6 +84,8 @@ def test_on_a_phone_the_first_caption_comes_into_view_and_nothing_jumps(
     print(f"layout shift over load, upload and run: {shifted:.3f}")
     assert shifted <= 0.1
     visitor.picture("phone-first-caption")
+    for tab in page.locator("#tabs [role=tab]:visible").all():
+        assert tab.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), "a tab's name is cut"
 
 
 def test_on_a_phone_who_scrolls_away_after_run_is_left_alone(
@@ -114,6 +117,7 @@ def test_a_bad_file_leaves_one_sentence_an_empty_drop_zone_and_the_examples(
     expect(page.locator("#unplayable")).to_be_hidden()
     assert "NaN" not in page.locator("body").inner_text()
     assert page.locator("[role=alert]:visible").count() == 1
+    expect(page.locator(".toast-wrap .toast-body")).to_have_count(0)
     visitor.picture("bad-file")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from sgv_demo import pipeline
@@ -30,9 +31,10 @@ class ShowHandlers:
             captioner = _captioner(self.desk)
             for number, path in enumerate(self.desk.examples):
                 result = stored(self.desk, path, captioner)
-                if result is not None and result.finished:
+                if result is not None and result.video is not None and result.finished:
+                    named = replace(result, video=replace(result.video, path=path))
                     pictures, video = self.desk.pictures(result.key), example_address(number, path)
-                    return {"example": view.show(result, pictures, video, "example")}
+                    return {"example": view.show(named, pictures, video, "example")}
         return {}
 
 

@@ -274,6 +274,7 @@ class VideoHandlers:
         analysis = self.desk.store.recall(begun.key)
         if visit.video is None or analysis is None:
             return gone
+        analysis = replace(analysis, video=visit.video)
         if not analysis.finished:
             visit = replace(visit, phase="stopped", analysis=analysis, interrupted=True)
         events = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
