@@ -347,12 +347,12 @@ sgv.room = (() => {
   }
 
   function listen(props, watch, send) {
-    act = send;
+    act = (what) => send({ ...what, me: whoAmI() }); // each says it: the first may still be under way
     watch("value", () => hear(props.value));
     const token = new URLSearchParams(location.search).get("r");
     if (token) document.body.classList.add("sgv-presenting"); // a guest sees no workbench on the way
     const ticket = token ? null : saved("sgv-running", null);
-    setTimeout(() => act({ name: "hello", me: whoAmI(), token }), 0);
+    setTimeout(() => act({ name: "hello", token }), 0);
     if (ticket) setTimeout(() => act({ name: "resume", ticket: String(ticket) }), 0);
   }
 

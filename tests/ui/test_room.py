@@ -99,7 +99,7 @@ def test_the_history_of_an_older_version_opens_and_is_its_browsers_from_then_on(
 def test_starting_over_takes_ones_own_and_nobody_elses(tmp_path: Path) -> None:
     desk = _desk(tmp_path)
     handlers, video = RoomHandlers(desk), VideoHandlers(desk)
-    shown = replace(DONE, path=Path("a.mp4"), video=analysis().video)
+    shown = replace(DONE, path=Path(__file__), video=analysis().video)
     anna, bert = _settled(handlers), _settled(handlers, who="bert's browser")
     link = _act(handlers, bert, name="share", video=False)["channel"]["link"]
     again = video.restart(shown, Controls(), anna.person)["visit"]
@@ -113,6 +113,14 @@ def test_starting_over_takes_ones_own_and_nobody_elses(tmp_path: Path) -> None:
     assert stranger.take
     assert not video.restart(shown, Controls(), bert.person)["visit"].take
     assert not desk.store.has(KEY)
+
+
+def test_a_video_that_the_server_has_no_more_is_asked_for_again(tmp_path: Path) -> None:
+    shown = replace(DONE, path=tmp_path / "gone.mp4", video=analysis().video)
+    updates = VideoHandlers(_desk(tmp_path)).begin(shown, Controls())
+    assert "no longer on the server; upload it again" in updates["progress"]
+    assert updates["visit"].path is None
+    assert updates["player"] is None
 
 
 def test_the_history_counts_rightly_and_shows_the_first_keyframe_by_the_address_of_the_page(

@@ -101,6 +101,7 @@ class RoomHandlers:
 
     def act(self, event: Any, visit: Visit, room: Room) -> Updates:
         """Something came through the channel; whatever it holds is untrusted."""
+        room = replace(room, person=person_of(str(getattr(event, "me", ""))) or room.person)
         try:
             match str(event.name):
                 case "hello":
@@ -121,7 +122,6 @@ class RoomHandlers:
 
     def _hello(self, visit: Visit, room: Room, event: Any) -> Updates:
         """The page has been loaded: who looks at it, and the link that it was opened by."""
-        room = replace(room, person=person_of(str(event.me)) or room.person)
         token = getattr(event, "token", None)
         return {"room": room} | (self._follow(visit, room, str(token)) if token else {})
 

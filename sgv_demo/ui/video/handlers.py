@@ -195,6 +195,10 @@ class VideoHandlers:
             return {}
         controls.check(self.desk.settings)
         visit.token.stop.set()
+        if not visit.path.is_file():
+            problem = "This video is no longer on the server; upload it again."
+            gone = replace(visit.fresh(), phase="unusable", problem=problem)
+            return self.view(gone, controls) | {"player": None, "examples": gr.update(visible=True)}
         if take is None:
             take = visit.take if self._shown(visit, controls) is visit else ""
         visit = replace(visit, phase="waiting", token=Token(), problem="", take=take, interrupted=False)
