@@ -48,15 +48,22 @@ def _video(benchmark: Benchmark, path: Path, questions: Sequence[Question], sett
     if questions[0].folder:
         yield from _folder(benchmark, path, questions, settings)
         return
-    backend: Backend = "pyav" if path.suffix.lower() in WRONG_IN_DECORD else "decord"
-    try:
-        with open_video(path, settings, backend=backend) as reader:
-            for chosen, group in _alike(benchmark, questions, reader.frame_count, reader.fps):
-                scene, error = _read(reader, chosen)
-                yield from (Look(question, scene, backend, error) for question in group)
-    except VideoError as error:
-        # Only opening gets here: `_read` keeps the errors of reading.
-        yield from (Look(question, None, backend, str(error)) for question in questions)
+    problem = ""
+    for backend in _readers(path):
+        try:
+            with open_video(path, settings, backend=backend) as reader:
+                for chosen, group in _alike(benchmark, questions, reader.frame_count, reader.fps):
+                    scene, error = _read(reader, chosen)
+                    yield from (Look(question, scene, backend, error) for question in group)
+                return
+        except VideoError as error:
+            problem = str(error)  # of opening: `_read` keeps the errors of reading
+    yield from (Look(question, None, "", problem) for question in questions)
+
+
+def _readers(path: Path) -> tuple[Backend, ...]:
+    """The published reader first; the other one where that is known to be wrong, and where it can't open a file."""
+    return ("pyav",) if path.suffix.lower() in WRONG_IN_DECORD else ("decord", "pyav")
 
 
 def _alike(

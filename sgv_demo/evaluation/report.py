@@ -13,16 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from sgv_demo.evaluation.benchmark import Average
 from sgv_demo.evaluation.compare import Comparison, Flip
 from sgv_demo.evaluation.score import Score, interval_of
+from sgv_demo.formats.markup import ASSETS, macros
 
 Form = Literal["text", "markdown", "csv", "json", "html"]
-
-_PAGES = Path(__file__).parent / "pages"
-_STYLE = Path(__file__).resolve().parents[2] / "assets" / "report.css"
 
 Rows = Sequence[Sequence[str]]
 
@@ -198,23 +196,23 @@ def _json(data: object) -> str:
 
 def _score_html(score: Score) -> str:
     overall = next((one.score for one in score.published if one.who.startswith("ShareGPT4Video")), None)
-    return _page("score.html").render(
-        style=_STYLE.read_text(encoding="utf-8"),
-        score=score,
-        headline=headline(score),
-        head=HEAD,
-        rows=list(zip(score.tasks, task_rows(score), strict=True)),
-        averages=average_rows(score.averages),
-        published=published_rows(score),
-        overall=overall,
-        remarks=remarks(score),
-        missing=few(score.missing),
+    body = macros("evaluation").score(
+        score,
+        headline(score),
+        HEAD,
+        list(zip(score.tasks, task_rows(score), strict=True)),
+        average_rows(score.averages),
+        published_rows(score),
+        overall,
+        remarks(score),
+        few(score.missing),
     )
+    return _page(f"{score.title}, rules: {score.rules}", body)
 
 
-def _page(name: str):
-    pages = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
-    return pages.get_template(name)
+def _page(name: str, body: Markup) -> str:
+    style = Markup((ASSETS / "report.css").read_text(encoding="utf-8"))  # our own file
+    return str(macros("evaluation").page(name, style, body)).lstrip()
 
 
 _SCORES: dict[Form, Callable[[Score], str]] = {
@@ -289,14 +287,11 @@ _COMPARISONS: dict[Form, Callable[[Comparison], str]] = {
 
 
 def _comparison_html(comparison: Comparison, folders: tuple[Path, Path] | None) -> str:
-    return _page("compare.html").render(
-        style=_STYLE.read_text(encoding="utf-8"),
-        title=_versus(comparison),
-        comparison=comparison,
-        head=DIFFERENCE_HEAD,
-        rows=difference_rows(comparison),
-        flips=[(flip, _seen(flip, folders)) for flip in comparison.flips],
+    flips = [(flip, _seen(flip, folders)) for flip in comparison.flips]
+    body = macros("evaluation").comparison(
+        comparison, _versus(comparison), DIFFERENCE_HEAD, difference_rows(comparison), flips
     )
+    return _page(f"{comparison.title}, rules: {comparison.rules}", body)
 
 
 def _seen(flip: Flip, folders: tuple[Path, Path] | None) -> list[str]:

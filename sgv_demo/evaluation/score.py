@@ -149,7 +149,8 @@ def score(folder: Path, rules: Rules, judge: bool = False) -> Score:
     tasks = list(dict.fromkeys([*facts.get("planned", {}), *(row.answer.asked.task for row in rows)]))
     readers: dict[str, int] = {}
     for row in rows:
-        readers[row.answer.reader] = readers.get(row.answer.reader, 0) + 1
+        if row.answer.reader:
+            readers[row.answer.reader] = readers.get(row.answer.reader, 0) + 1
     scored = [row.judged for row in rows if row.verdict.rating is not None]
     return Score(
         benchmark=found.name,

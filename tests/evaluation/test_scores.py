@@ -17,9 +17,10 @@ from sgv_demo.engines.prompts import Wording
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.evaluation import answers, mvbench
 from sgv_demo.evaluation.answers import Answer
-from sgv_demo.evaluation.benchmark import Asked
+from sgv_demo.evaluation.benchmark import Asked, Question
 from sgv_demo.evaluation.compare import compare
 from sgv_demo.evaluation.judge import JUDGEMENTS, judge_into
+from sgv_demo.evaluation.looking import looks
 from sgv_demo.evaluation.plan import Part, chosen
 from sgv_demo.evaluation.report import comparison_report, score_report
 from sgv_demo.evaluation.rules import strictly
@@ -32,6 +33,7 @@ from sgv_demo.types import EngineInfo, Generation, GenerationOptions, Trace, Tur
 from tests.support import made_benchmarks
 from tests.support.fault_server import serving
 from tests.support.made_benchmarks import Made
+from tests.support.video_files import number_in, write_clip
 
 Reply = Callable[[str], str]
 FORMS = ("text", "markdown", "csv", "json", "html")
@@ -365,3 +367,17 @@ def test_a_server_answers_in_its_own_form_several_at_once_and_judges_what_rules_
     assert tasks == {"multi-choice": (2, 2), "yes_no": (2, 2), "caption_matching": (2, 2), "captioning": (0, 2)}
     first = server.requests[0]["messages"][-1]["content"]
     assert any("Which" in str(part) or "Question:" in str(part) for part in first)
+
+
+def test_what_the_published_reader_gets_wrong_or_cannot_open_is_read_by_the_other_one(tmp_path: Path) -> None:
+    write_clip(tmp_path / "wrong.avi", count=40, fps=10, size=(64, 48), codec="mpeg4")
+    (tmp_path / "no.mp4").write_bytes(b"no video")
+    write_clip(tmp_path / "right.mp4", count=40, fps=10, size=(64, 48))
+    asked = Asked("MSVD", "MSVD/0", 0, "x", "?")
+    found = {}
+    for name in ("wrong.avi", "no.mp4", "right.mp4"):
+        (look,) = looks(BENCHMARKS["videobench"], [Question(asked, tmp_path / name)], Settings())
+        found[name] = (look.reader, [number_in(frame.image) for frame in look.scene.frames] if look.scene else None)
+    assert found["right.mp4"][0] == "decord"
+    assert found["wrong.avi"] == ("pyav", found["right.mp4"][1])
+    assert found["no.mp4"] == ("", None)

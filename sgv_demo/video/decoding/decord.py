@@ -30,7 +30,7 @@ class DecordReader:
             self._video = VideoReader(str(path.absolute()), ctx=cpu(0), num_threads=max(1, settings.reader_threads))
             spans = self._video.get_frame_timestamp(np.arange(len(self._video)))
             height, width = self._video[0].shape[:2]
-        except (DECORDError, IndexError) as error:
+        except (DECORDError, IndexError, RuntimeError) as error:
             raise VideoError(
                 "The reader of the published sampling can't read this file; choose the other one."
             ) from error
