@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from sgv_demo.engines.entry import Engine
+from sgv_demo.engines.measured import ENGINE as MEASURED
 from sgv_demo.engines.prompts import Wording
+from sgv_demo.engines.remote import ENGINE as REMOTE
+from sgv_demo.engines.sharecaptioner import ENGINE as SHARECAPTIONER
+from sgv_demo.engines.sharegpt4video import ENGINE as SHAREGPT4VIDEO
+from sgv_demo.engines.smolvlm import ENGINE as SMOLVLM
 from sgv_demo.types import (
     Caption,
     EngineInfo,
@@ -22,6 +28,11 @@ from sgv_demo.types import (
     Turn,
     VideoInfo,
 )
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine for engine in (MEASURED, SHARECAPTIONER, SHAREGPT4VIDEO, SMOLVLM, REMOTE)
+}
+"""Every engine there is, by name: a new one is a folder with an `ENGINE`, and stands here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,67 +11,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from sgv_demo.engines import Answerer, Captioner
-from sgv_demo.engines.choosing.choose import Facts, Pick, Plan, both_fit, choose
+from sgv_demo.engines import ENGINES, MEASURED, REMOTE, Answerer, Captioner
+from sgv_demo.engines.choosing.choose import Facts, Pick, Plan, choose, take_turns
 from sgv_demo.engines.choosing.machine import cached_folder, gather
-from sgv_demo.engines.offers import (
-    ANSWERER_MODEL,
-    CAPTIONER_MODEL,
-    MODELS,
-    SHARECAPTIONER,
-    SHAREGPT4VIDEO,
-    SMOL_500M,
-    Model,
-)
+from sgv_demo.engines.entry import ROLES, Engine, Order, Progress, Role
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
 
-Progress = Callable[[str, float | None], None]
-"""(what is happening, share done or None)."""
-
-ABOUT = {
-    "measured": (
-        "Measured, no language model",
-        "Writes from what was measured: camera, cuts, light, colour, motion, text. No weights, no network.",
-    ),
-    "sharecaptioner": (
-        "ShareCaptioner-Video 7B",
-        "Captions, summaries and re-captions (InternLM-XComposer2-4KHD).",
-    ),
-    "sharegpt4video": (
-        "ShareGPT4Video 8B",
-        "Answers questions about 16 frames (LLaVA-NeXT on Llama 3).",
-    ),
-    "smolvlm2": (
-        "SmolVLM2, a small general model",
-        "Captions and answers on a laptop's CPU; not ShareGPT4Video, shorter and less exact.",
-    ),
-    "remote": (
-        "A model on a server",
-        "Captions and answers by OpenAI-compatible servers.",
-    ),
-}
-"""Name → (label, what it is)."""
-
-HOW = {
-    "measured": "--engine measured",
-    "sharecaptioner": "--captioner MODEL",
-    "sharegpt4video": "--answerer MODEL",
-    "smolvlm2": "--engine smolvlm2",
-    "remote": "--engine remote --base-url URL --model NAME",
-}
-"""Name → how it is chosen on the command line."""
-
-_ROLES = {
-    "auto": ("", ""),
-    "official": ("sharecaptioner", "sharegpt4video"),
-    "measured": ("measured", "measured"),
-    "sharecaptioner": ("sharecaptioner", "measured"),
-    "sharegpt4video": ("measured", "sharegpt4video"),
-    "smolvlm2": ("smolvlm2", "smolvlm2"),
-    "remote": ("remote", "remote"),
-}
-"""Engine setting → (captioner, answerer); empty: to be chosen."""
+AUTO, OFFICIAL = "auto", "official"
+"""Settings of `--engine` that are no engine: what this machine can run, and the published pair."""
 
 T = TypeVar("T")
 
@@ -97,10 +45,7 @@ def captioner_name(settings: Settings) -> str:
     Raises:
         SettingsError: there is no such engine.
     """
-    named = _roles(settings)[0]
-    if settings.captioner and named not in ("smolvlm2", "remote"):
-        return "sharecaptioner"
-    return named or plan(settings).captioner.engine
+    return engine_of(settings, "captioner").name
 
 
 def answerer_name(settings: Settings) -> str:
@@ -109,20 +54,31 @@ def answerer_name(settings: Settings) -> str:
     Raises:
         SettingsError: there is no such engine.
     """
-    named = _roles(settings)[1]
-    if settings.answerer and named not in ("smolvlm2", "remote"):
-        return "sharegpt4video"
-    return named or plan(settings).answerer.engine
+    return engine_of(settings, "answerer").name
 
 
-def _roles(settings: Settings) -> tuple[str, str]:
-    if settings.engine not in _ROLES:
-        raise SettingsError(
-            f"There is no engine {settings.engine!r}; choose one of {', '.join(ABOUT)}, official or auto."
-        )
-    if settings.engine == "auto" and settings.base_url:
-        return _ROLES["remote"]
-    return _ROLES[settings.engine]
+def engine_of(settings: Settings, role: Role) -> Engine:
+    """What fills a role: the named engine; without one, or where that one doesn't, see below.
+
+    A model that is named for a role is the published one's, unless an engine for both roles is named. A role that
+    the named engine doesn't fill is measured.
+
+    Raises:
+        SettingsError: there is no such engine.
+    """
+    name = settings.engine
+    if name == AUTO and settings.base_url:
+        name = REMOTE.name
+    if name not in (AUTO, OFFICIAL, *ENGINES):
+        raise SettingsError(f"There is no engine {name!r}; choose one of {', '.join(ENGINES)}, official or auto.")
+    named = ENGINES.get(name)
+    if named is not None and named is not MEASURED and named.roles == ROLES:
+        return named
+    if name == OFFICIAL or getattr(settings, role):
+        return next(engine for engine in ENGINES.values() if engine.published and role in engine.roles)
+    if name == AUTO:
+        return ENGINES[getattr(plan(settings), role).engine]
+    return named if named is not None and role in named.roles else MEASURED
 
 
 def why(settings: Settings) -> str:
@@ -131,9 +87,9 @@ def why(settings: Settings) -> str:
     Raises:
         SettingsError: there is no such engine.
     """
-    if settings.engine == "auto" and not (settings.captioner or settings.answerer or settings.base_url):
+    if settings.engine == AUTO and not (settings.captioner or settings.answerer or settings.base_url):
         return plan(settings).why
-    names = dict.fromkeys(ABOUT[name(settings)][0] for name in (captioner_name, answerer_name))
+    names = dict.fromkeys(engine_of(settings, role).label for role in ROLES)
     return f"{' and '.join(names)}: as the settings say."
 
 
@@ -144,29 +100,7 @@ def load_captioner(settings: Settings, progress: Progress | None = None) -> Capt
         EngineError: its weights can't be loaded.
         SettingsError: there is no such engine.
     """
-    name = captioner_name(settings)
-    if name == "measured":
-        from sgv_demo.engines.measured.engine import MeasuredCaptioner
-
-        return MeasuredCaptioner()
-    if name in ("smolvlm2", "remote"):
-        return _general(name, "captioner", settings, progress)
-
-    def load() -> Captioner:
-        from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
-
-        return sharecaptioner.load(
-            settings.captioner or _picked(settings, "captioner") or CAPTIONER_MODEL,
-            quantization=precision(settings),
-            dtype=settings.dtype,
-            progress=progress,
-        )
-
-    if not takes_turns(settings):
-        return measured_load(load)
-    from sgv_demo.engines.turns.one_gpu import TurnCaptioner
-
-    return TurnCaptioner(_seat(load, SHARECAPTIONER, settings))
+    return _load("captioner", settings, progress)
 
 
 def load_answerer(settings: Settings, progress: Progress | None = None) -> Answerer:
@@ -176,45 +110,39 @@ def load_answerer(settings: Settings, progress: Progress | None = None) -> Answe
         EngineError: its weights can't be loaded.
         SettingsError: there is no such engine.
     """
-    name = answerer_name(settings)
-    if name == "measured":
-        from sgv_demo.engines.measured.engine import MeasuredAnswerer
-
-        return MeasuredAnswerer()
-    if name in ("smolvlm2", "remote"):
-        return _general(name, "answerer", settings, progress)
-
-    def load() -> Answerer:
-        from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
-
-        return sharegpt4video.load(
-            settings.answerer or _picked(settings, "answerer") or ANSWERER_MODEL,
-            quantization=precision(settings),
-            dtype=settings.dtype,
-            vision=settings.vision,
-            cache_megabytes=settings.cache_megabytes,
-            progress=progress,
-        )
-
-    if not takes_turns(settings):
-        return measured_load(load)
-    from sgv_demo.engines.turns.one_gpu import TurnAnswerer
-
-    return TurnAnswerer(_seat(load, SHAREGPT4VIDEO, settings))
+    return _load("answerer", settings, progress)
 
 
-def _general(name: str, role: str, settings: Settings, progress: Progress | None) -> Any:
-    """An engine that fills both roles."""
-    if name == "remote":
-        return _remote(settings)
-    return _small(getattr(settings, role) or _picked(settings, role), settings, progress)
+def _load(role: Role, settings: Settings, progress: Progress | None) -> Any:
+    engine = engine_of(settings, role)
+    if not engine.models:
+        return engine.load(Order(role, "", "none", settings, progress))
+    model = getattr(settings, role) or _picked(settings, role) or engine.models[0].hub_id
+    order = Order(role, model, precision(settings) if engine.quantized else "none", settings, progress)
+    if engine.shared:
+        return _shared(engine, order)
+    if takes_turns(settings):
+        return _seated(engine, order)
+    return measured_load(lambda: engine.load(order))
 
 
-def _seat(load: Callable[[], Any], model: Model, settings: Settings) -> Any:
-    """Where a model waits for its turn on the GPU."""
-    from sgv_demo.engines.turns.one_gpu import Seat
+def _shared(engine: Engine, order: Order) -> Any:
+    """The network that another role loaded already, or a new one."""
+    key = (engine.name, order.model, order.settings.dtype)
+    made = _SHARED.get(key)
+    if made is None or not made.loaded:
+        made = measured_load(lambda: engine.load(order))
+        _SHARED[key] = made
+    return made
 
-    return Seat(_turns(), lambda: measured_load(load), model.weights[precision(settings)])
+
+def _seated(engine: Engine, order: Order) -> Any:
+    """An engine that waits for its turn on the GPU."""
+    from sgv_demo.engines.turns.one_gpu import Seat, TurnAnswerer, TurnCaptioner
+
+    parked = engine.models[0].weights[order.quantization]
+    seat = Seat(_turns(), lambda: measured_load(lambda: engine.load(order)), parked)
+    return TurnCaptioner(seat) if order.role == "captioner" else TurnAnswerer(seat)
 
 
 def precision(settings: Settings) -> str:
@@ -225,12 +153,10 @@ def precision(settings: Settings) -> str:
 
 def takes_turns(settings: Settings) -> bool:
     """Whether the two big models share one GPU that holds only one of them."""
-    both = (captioner_name(settings), answerer_name(settings)) == ("sharecaptioner", "sharegpt4video")
-    if not both or settings.zero_gpu:
+    engines = [engine_of(settings, role) for role in ROLES]
+    if not all(engine.quantized for engine in engines):
         return False
-    found = facts(settings)
-    free = found.gpu_free or found.mps_free
-    return free > 0 and not both_fit((SHARECAPTIONER, SHAREGPT4VIDEO), precision(settings), free)
+    return take_turns(facts(settings), [engine.models[0] for engine in engines], precision(settings))
 
 
 @lru_cache(maxsize=1)
@@ -240,9 +166,9 @@ def _turns() -> Any:
     return Turns()
 
 
-def _picked(settings: Settings, role: str) -> str:
+def _picked(settings: Settings, role: Role) -> str:
     """The model of a role that was chosen: the local folder where it is here, so that nothing is fetched unasked."""
-    if settings.engine != "auto":
+    if settings.engine != AUTO:
         return ""
     pick: Pick = getattr(plan(settings), role)
     if pick.model is None:
@@ -251,28 +177,8 @@ def _picked(settings: Settings, role: str) -> str:
     return str(folder) if folder else pick.model.hub_id
 
 
-_SMALL: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
-"""Small models in use by (model, dtype): both roles share one network."""
-
-
-def _small(model: str, settings: Settings, progress: Progress | None) -> Any:
-    from sgv_demo.engines.smolvlm import engine as smolvlm
-
-    model = model or SMOL_500M.hub_id
-    key = (model, settings.dtype)
-    engine = _SMALL.get(key)
-    if engine is None or not engine.loaded:
-        engine = measured_load(
-            lambda: smolvlm.load(model, dtype=settings.dtype, timeout=settings.hub_timeout, progress=progress)
-        )
-        _SMALL[key] = engine
-    return engine
-
-
-def _remote(settings: Settings) -> Any:
-    from sgv_demo.engines.remote import engine as remote
-
-    return remote.load(settings)
+_SHARED: WeakValueDictionary[tuple[str, str, str], Any] = WeakValueDictionary()
+"""Networks that fill several roles and are in use, by engine, model and dtype."""
 
 
 def measured_load(load: Callable[[], T]) -> T:
@@ -284,27 +190,17 @@ def measured_load(load: Callable[[], T]) -> T:
 
 def describe_engines(settings: Settings) -> list[dict[str, Any]]:
     """One row per engine: name, label, what it is, whether it was chosen and why, and figures from its real shapes."""
-    chosen = {"captioner": captioner_name(settings), "answerer": answerer_name(settings)}
     rows: list[dict[str, Any]] = []
-    for name, (label, about) in ABOUT.items():
-        row: dict[str, Any] = {"name": name, "label": label, "about": about, "how": HOW[name]}
-        if roles := [role for role, engine in chosen.items() if engine == name]:
+    for engine in ENGINES.values():
+        row: dict[str, Any] = {"name": engine.name, "label": engine.label, "about": engine.about, "how": engine.how}
+        if roles := [role for role in ROLES if engine_of(settings, role) is engine]:
             row |= {"chosen": roles, "why": why(settings)}
-        if name == "sharecaptioner":
-            from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
-
-            row["model"] = settings.captioner or CAPTIONER_MODEL
-            row["figures"] = sharecaptioner.figures(settings.captioner or None)
-        elif name == "sharegpt4video":
-            from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
-
-            row["model"] = settings.answerer or ANSWERER_MODEL
-            row["figures"] = sharegpt4video.figures(settings.answerer or None)
-        elif name == "smolvlm2":
-            from sgv_demo.engines.smolvlm import engine as smolvlm
-
-            models = [model.hub_id for model in MODELS if model.engine == name]
-            row["models"] = {model: smolvlm.figures(model) for model in models}
+        if engine.figures is not None and engine.published:
+            given = getattr(settings, engine.roles[0])
+            row["model"] = given or engine.models[0].hub_id
+            row["figures"] = engine.figures(given or None)
+        elif engine.figures is not None:
+            row["models"] = {model.hub_id: engine.figures(model.hub_id) for model in engine.models}
         rows.append(row)
     return rows
 
@@ -318,17 +214,9 @@ def save_quantized(settings: Settings, out: Path, progress: Progress | None = No
     """
     if settings.quantization == "none":
         raise SettingsError("Nothing to save: --quantization none keeps the weights as they are; use nf4 or int8.")
-    if settings.captioner:
-        from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
-
-        engine = load_captioner(replace(settings, engine="sharecaptioner"), progress)
-        assert isinstance(engine, ShareCaptioner)
-        engine.save_quantized(out)
-    elif settings.answerer:
-        from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video
-
-        engine = load_answerer(replace(settings, engine="sharegpt4video"), progress)
-        assert isinstance(engine, ShareGPT4Video)
-        engine.save_quantized(out)
-    else:
-        raise SettingsError("Name the model to save with --captioner or --answerer.")
+    for role in ROLES:
+        if model := getattr(settings, role):
+            engine = engine_of(replace(settings, engine=OFFICIAL), role)
+            engine.load(Order(role, model, settings.quantization, settings, progress)).save_quantized(out)
+            return
+    raise SettingsError("Name the model to save with --captioner or --answerer.")

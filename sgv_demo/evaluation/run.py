@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sgv_demo.engines import Answerer, Scene
+from sgv_demo.engines import SHAREGPT4VIDEO, Answerer, Scene
 from sgv_demo.engines.pictures import scaled
 from sgv_demo.errors import DatasetError, EngineError, SettingsError
 from sgv_demo.evaluation.answers import Answer, Book, content_of, same_maker
@@ -101,7 +101,7 @@ class Run:
             "max_new_tokens": benchmark.most_tokens,
             "temperature": 0.0,
             "beams": 1,
-            "vision": settings.vision if info.name == "sharegpt4video" else "",
+            "vision": settings.vision if info.name == SHAREGPT4VIDEO.name else "",
         }
 
     def into(self, out: Path, pool: Pool, part: Part, *, fresh: bool = False) -> Ended:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines import REMOTE, Answerer, Captioner
 from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError, SgvError
 from sgv_demo.results.links import People
@@ -194,7 +194,7 @@ class Desk:
         if isinstance(engine, Captioner):
             return engine.info
         if server := VisitorsServer.of(name):
-            return EngineInfo("remote", "A server of your own", "remote", server.model)
+            return EngineInfo(REMOTE.name, "A server of your own", "remote", server.model)
         choice = self.choice(name)
         return choice.info or EngineInfo(choice.name, choice.label)
 

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from sgv_demo.engines import MEASURED
 from sgv_demo.formats.markup import macros
 from sgv_demo.settings import Settings
 from sgv_demo.ui import api, headers, theme
@@ -92,7 +93,7 @@ def _components(desk: Desk) -> dict[str, Any]:
             gr.HTML(masthead.rooms(), elem_id="rooms")
             with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as parts["tabs"]:
                 with gr.Tab(say("1 Video"), id="video"):
-                    parts |= video.build(desk.captioners.names()[0] != "measured", desk.settings)
+                    parts |= video.build(desk.captioners.names()[0] != MEASURED.name, desk.settings)
                     parts |= show.example()
                 with gr.Tab("2 Captions", id="captions", elem_id="captions-tab") as parts["tab_captions"]:
                     parts |= inspection.bar()
@@ -100,7 +101,7 @@ def _components(desk: Desk) -> dict[str, Any]:
                 with gr.Tab(say("3 Summary"), id="summary"):
                     parts |= summary.build()
                 with gr.Tab("4 Ask", id="ask") as parts["tab_ask"]:
-                    parts |= ask.build(desk.answerers.names()[0] != "measured", desk.settings)
+                    parts |= ask.build(desk.answerers.names()[0] != MEASURED.name, desk.settings)
                 parts |= inspection.tabs(desk)
     return parts
 

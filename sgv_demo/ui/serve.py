@@ -13,10 +13,10 @@ from pathlib import Path
 
 from gradio import media
 
-from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines import ENGINES, MEASURED, REMOTE, Answerer, Captioner
 from sgv_demo.engines import shelf as registry
 from sgv_demo.engines.choosing.machine import cached_folder
-from sgv_demo.engines.offers import MODELS
+from sgv_demo.engines.entry import Progress
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.formats.markup import ASSETS
@@ -42,8 +42,8 @@ def choices(settings: Settings) -> list[Choice]:
     """
     rows = engine_rows(settings)
     names = (registry.captioner_name(settings), registry.answerer_name(settings))
-    offered = [_named(name, settings, names, rows) for name in dict.fromkeys(names) if name != "measured"]
-    offered.append(_choice(rows[0], replace(settings, engine="measured", captioner="", answerer="")))
+    offered = [_named(name, settings, names, rows) for name in dict.fromkeys(names) if name != MEASURED.name]
+    offered.append(_choice(rows[0], replace(settings, engine=MEASURED.name, captioner="", answerer="")))
     if settings.space or settings.zero_gpu:
         return offered  # visitors of a Space must not fill its disk
     others = [row for row in rows[1:] if not row.chosen and row.state in ("available", "to download")]
@@ -53,17 +53,17 @@ def choices(settings: Settings) -> list[Choice]:
 def _named(name: str, settings: Settings, names: tuple[str, str], rows: Sequence[EngineRow]) -> Choice:
     """What the settings mean, in the roles in which they mean it."""
     row = next((row for row in rows if row.chosen and row.engine == name), None)
-    label, about = registry.ABOUT[name]
+    engine = ENGINES[name]
     roles = [role for role, filled in zip(("captioner", "answerer"), names, strict=True) if filled == name]
     given = settings.captioner if "captioner" in roles else settings.answerer
-    model = settings.remote_model if name == "remote" else given or (row.key.partition(":")[2] if row else "")
+    model = settings.remote_model if engine is REMOTE else given or (row.key.partition(":")[2] if row else "")
     return Choice(
         name,
-        row.label if row else label,
-        about,
+        row.label if row else engine.label,
+        engine.about,
         load_captioner=partial(_captioner, settings) if "captioner" in roles else None,
         load_answerer=partial(_answerer, settings) if "answerer" in roles else None,
-        info=_info(name, row.label if row else label, model, settings),
+        info=_info(name, row.label if row else engine.label, model, settings),
         row=row.key if row else "",
     )
 
@@ -77,7 +77,7 @@ def _choice(row: EngineRow, settings: Settings) -> Choice:
         row.about,
         load_captioner=partial(_captioner, settings) if "captioner" in row.roles else None,
         load_answerer=partial(_answerer, settings) if "answerer" in row.roles else None,
-        info=_info(row.engine, row.label, model, settings) if row.engine != "measured" else None,
+        info=_info(row.engine, row.label, model, settings) if row.engine != MEASURED.name else None,
         row=row.key,
         missing=partial(_missing, row) if row.download else None,
     )
@@ -86,22 +86,21 @@ def _choice(row: EngineRow, settings: Settings) -> Choice:
 def _missing(row: EngineRow) -> int:
     """Bytes to fetch now; what was to be fetched when the page started may have come since."""
     hub_id = row.key.partition(":")[2]
-    also = next((model.also for model in MODELS if model.hub_id == hub_id), ())
-    return 0 if all(cached_folder(name) for name in (hub_id, *also)) else row.download
+    return 0 if cached_folder(hub_id) else row.download
 
 
 def _info(name: str, label: str, model: str, settings: Settings) -> EngineInfo:
     """What is known of a model before it is loaded; a local folder by its name alone."""
     shown = Path(model).name if Path(model).expanduser().is_dir() else model
-    kind = settings.quantization if name in ("sharecaptioner", "sharegpt4video") else ""
+    kind = settings.quantization if ENGINES[name].quantized else ""
     return EngineInfo(name, label, "not loaded yet", shown, kind or "none", settings.dtype)
 
 
-def _captioner(settings: Settings, report: registry.Progress) -> Captioner:
+def _captioner(settings: Settings, report: Progress) -> Captioner:
     return registry.load_captioner(settings, report)
 
 
-def _answerer(settings: Settings, report: registry.Progress) -> Answerer:
+def _answerer(settings: Settings, report: Progress) -> Answerer:
     return registry.load_answerer(settings, report)
 
 
@@ -154,7 +153,7 @@ def install_slots(desk: Desk) -> None:
         ("captioner", desk.captioners.names(), desk.captioner),
         ("answerer", desk.answerers.names(), desk.answerer),
     ):
-        if names[0] in ("measured", "remote"):
+        if (engine := ENGINES.get(names[0])) is not None and not engine.models:
             continue  # they need no GPU
         try:
             engines[role] = get(names[0])

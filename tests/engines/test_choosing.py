@@ -12,14 +12,13 @@ import pytest
 from sgv_demo.engines import offers as catalog
 from sgv_demo.engines.choosing import choose as choosing
 from sgv_demo.engines.choosing import machine as surroundings
-from sgv_demo.engines.choosing.choose import MARGIN, Facts, choose, fits, needed
-from sgv_demo.engines.offers import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL
+from sgv_demo.engines.choosing.choose import MARGIN, Facts, choose, fits, needed, take_turns
+from sgv_demo.engines.offers import ANSWERER_MODEL, CAPTIONER_MODEL, OFFICIAL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
 
 GIB = 1 << 30
-TOWER = SHAREGPT4VIDEO.also[0]
-PAIR = frozenset((CAPTIONER_MODEL, ANSWERER_MODEL, TOWER))
+PAIR = frozenset((CAPTIONER_MODEL, ANSWERER_MODEL))
 SMALL = frozenset(model.hub_id for model in SMOL)
 CONTEXT = 400_000_000
 """Bytes that CUDA itself takes on a card before anything is free."""
@@ -36,8 +35,8 @@ def card(gib: float) -> int:
         (Facts(gpu="16 GB", gpu_free=card(16), here=PAIR), "sharecaptioner", "sharegpt4video", False, "both kept"),
         (Facts(gpu="12 GB", gpu_free=card(12), here=PAIR), "sharecaptioner", "sharegpt4video", True, "taking turns"),
         (Facts(gpu="8 GB", gpu_free=card(8), here=PAIR), "sharecaptioner", "sharegpt4video", True, "taking turns"),
-        (Facts(gpu="6 GB", gpu_free=card(6), here=PAIR | SMALL), "smolvlm2", "smolvlm2", False, "needs 8.0 GB"),
-        (Facts(gpu="6 GB", gpu_free=card(6), here=PAIR), "measured", "measured", False, "needs 8.0 GB"),
+        (Facts(gpu="6 GB", gpu_free=card(6), here=PAIR | SMALL), "smolvlm2", "smolvlm2", False, "needs 7.9 GB"),
+        (Facts(gpu="6 GB", gpu_free=card(6), here=PAIR), "measured", "measured", False, "needs 7.9 GB"),
         (Facts(gpu="24 GB", gpu_free=card(24), hub=True), "measured", "measured", False, "--engine official"),
         (Facts(gpu="24 GB", gpu_free=card(24)), "measured", "measured", False, "hub does not answer"),
         (Facts(gpu="24 GB", gpu_free=card(24), here=SMALL), "smolvlm2", "smolvlm2", False, "must be fetched"),
@@ -58,9 +57,9 @@ def card(gib: float) -> int:
         (
             Facts(gpu="A", gpu_free=card(24), here=frozenset((ANSWERER_MODEL,))),
             "measured",
-            "measured",
+            "sharegpt4video",
             False,
-            "fetched",
+            "",
         ),
         (Facts(zero_gpu=True, space=True, hub=True), "sharecaptioner", "sharegpt4video", False, "ZeroGPU"),
         (Facts(mps_free=40 * GIB, here=PAIR), "sharecaptioner", "sharegpt4video", False, "16 bit"),
@@ -76,7 +75,7 @@ def card(gib: float) -> int:
 )
 def test_choice(facts: Facts, captioner: str, answerer: str, swap: bool, says: str) -> None:
     plan = choose(facts)
-    assert (plan.captioner.engine, plan.answerer.engine, plan.swap) == (captioner, answerer, swap)
+    assert (plan.captioner.engine, plan.answerer.engine, "taking turns" in plan.why) == (captioner, answerer, swap)
     assert says in plan.why
     assert plan.why.endswith(".")
     assert "\n" not in plan.why
@@ -100,15 +99,18 @@ def test_fits_to_the_byte(model: catalog.Model, quantization: str) -> None:
 
 
 def test_both_stay_to_the_byte() -> None:
-    edge = 6_840_000_000 + 6_350_000_000 + 910_000_000 + MARGIN
-    assert not choose(Facts(gpu="x", gpu_free=edge, here=PAIR)).swap
-    assert choose(Facts(gpu="x", gpu_free=edge - 1, here=PAIR)).swap
+    edge = 6_840_000_000 + 6_350_000_000 + 850_000_000 + MARGIN
+    for free, in_turns in ((edge, False), (edge - 1, True)):
+        facts = Facts(gpu="x", gpu_free=free, here=PAIR)
+        assert take_turns(facts, OFFICIAL, "nf4") is in_turns
+        assert ("taking turns" in choose(facts).why) is in_turns
+        assert not take_turns(facts, OFFICIAL[:1], "nf4")
 
 
 def test_one_that_fits_alone_is_taken_and_the_other_is_not() -> None:
     edge = needed(SHARECAPTIONER, "nf4", "cuda") + MARGIN
     plan = choose(Facts(gpu="x", gpu_free=edge - 1, here=PAIR))
-    assert (plan.captioner.engine, plan.answerer.engine, plan.swap) == ("measured", "sharegpt4video", False)
+    assert (plan.captioner.engine, plan.answerer.engine) == ("measured", "sharegpt4video")
 
 
 def test_what_the_big_one_takes_is_not_there_for_a_small_one() -> None:

@@ -12,7 +12,7 @@ from sgv_demo.engines import shelf as registry
 from sgv_demo.engines.choosing import machine as surroundings
 from sgv_demo.engines.choosing.choose import Facts
 from sgv_demo.engines.local import hub, loading, memory
-from sgv_demo.engines.offers import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SHAREGPT4VIDEO, SMOL_500M
+from sgv_demo.engines.offers import ANSWERER_MODEL, CAPTIONER_MODEL, SHARECAPTIONER, SMOL_500M
 from sgv_demo.engines.turns.one_gpu import TurnAnswerer, TurnCaptioner
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.settings import Settings
@@ -21,7 +21,7 @@ from sgv_demo.ui.engines.rows import Loaded, engine_rows, settings_for
 from tests.support import tiny_smolvlm
 from tests.support.fault_server import serving
 
-PAIR = frozenset((CAPTIONER_MODEL, ANSWERER_MODEL, *SHAREGPT4VIDEO.also))
+PAIR = frozenset((CAPTIONER_MODEL, ANSWERER_MODEL))
 
 
 @pytest.fixture
@@ -115,11 +115,12 @@ def test_who_takes_turns(machine) -> None:
     assert registry.takes_turns(Settings())
     assert registry.takes_turns(Settings(engine="official"))
     assert not registry.takes_turns(Settings(engine="sharecaptioner"))
-    assert not registry.takes_turns(Settings(engine="official", zero_gpu=True))
     machine(Facts(gpu="x", gpu_free=16_000_000_000, here=PAIR))
     assert not registry.takes_turns(Settings())
     machine(Facts(ram_free=8_000_000_000))
     assert not registry.takes_turns(Settings(engine="official"))
+    machine(Facts(zero_gpu=True, space=True, hub=True))
+    assert not registry.takes_turns(Settings(engine="official", zero_gpu=True))
 
 
 def test_two_that_take_turns_are_wrapped(machine, monkeypatch, tiny) -> None:
@@ -196,7 +197,7 @@ def test_what_does_not_fit_says_so(machine) -> None:
     machine(Facts(gpu="x", gpu_free=6_000_000_000))
     row = rows_by_key(Settings())[BIG]
     assert (row.state, row.can_load, row.place) == ("too large", False, "GPU")
-    assert row.detail == "needs 7.8 GB, 6.0 GB are free"
+    assert row.detail == "needs 7.7 GB, 6.0 GB are free"
 
 
 def test_zero_gpu_is_never_too_small(machine) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sgv_demo.engines import MEASURED
 from sgv_demo.engines import shelf as registry
 from sgv_demo.engines.choosing import machine as surroundings
 from sgv_demo.engines.choosing.choose import Facts
@@ -183,7 +184,7 @@ class TestDesk:
     def test_a_checkpoint_of_ones_own_has_a_row(self, laptop: Facts, settings: Settings) -> None:
         desk = desk_of(settings, shared(Weighty()))
         found = rows(desk)
-        assert [row.label for row in found][:2] == ["Both", registry.ABOUT["measured"][0]]
+        assert [row.label for row in found][:2] == ["Both", MEASURED.label]
         assert SMALL in [row.key for row in found]
 
 

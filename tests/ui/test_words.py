@@ -15,10 +15,10 @@ import pytest
 
 from sgv_demo.dataset.index import Trouble
 from sgv_demo.dataset.record import ANNOTATED
+from sgv_demo.engines import ENGINES
 from sgv_demo.engines.choosing.choose import Facts, choose
 from sgv_demo.engines.measured.engine import INFO
 from sgv_demo.engines.offers import MODELS, OFFICIAL
-from sgv_demo.engines.shelf import ABOUT
 from sgv_demo.fields import leaves
 from sgv_demo.options import AnalysisOptions, QuestionOptions
 from sgv_demo.ui.language import LANGUAGES, table
@@ -333,14 +333,15 @@ def test_a_missing_translation_is_found(key: str) -> None:
 
 
 def test_what_is_said_of_engines(words: Words) -> None:
-    texts = [text for pair in ABOUT.values() for text in pair] + [INFO.label, INFO.licence, ANNOTATED.label]
+    texts = [text for engine in ENGINES.values() for text in (engine.label, engine.about)]
+    texts += [INFO.label, INFO.licence, ANNOTATED.label]
     texts += [model.licence for model in MODELS if model.licence != "Apache-2.0"]
     names = ("ShareCaptioner-Video 7B", "ShareGPT4Video 8B")
     assert [text for text in texts if text not in words.table and text not in names] == []
 
 
 def test_why_an_engine_was_chosen(words: Words) -> None:
-    here = frozenset(hub_id for model in OFFICIAL for hub_id in (model.hub_id, *model.also))
+    here = frozenset(model.hub_id for model in OFFICIAL)
     machines = [Facts(gpu="NVIDIA L4", gpu_free=free * 10**9) for free in (2, 5, 8, 9, 12, 24, 78)]
     machines += [Facts(mps_free=32 * 10**9), Facts(ram_free=16 * 10**9), Facts(zero_gpu=True, space=True)]
     machines += [Facts(trouble="no NVIDIA GPU answers; check nvidia-smi")]

@@ -2,14 +2,15 @@
 
 Memory is compared in bytes. What "fits" means: weights, the largest step's working memory and `MARGIN`, in what is
 free now. Both big models stay on the GPU when both weights and one working memory fit (one step runs at a time);
-otherwise they take turns (`swap`) when each fits alone.
+otherwise they take turns (`take_turns`) when each fits alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from sgv_demo.engines import MEASURED as MEASURED_ENGINE
 from sgv_demo.engines.offers import (
     OFFICIAL,
     SHARECAPTIONER,
@@ -61,7 +62,7 @@ class Pick:
     """Bytes to fetch first."""
 
 
-MEASURED = Pick("measured")
+MEASURED = Pick(MEASURED_ENGINE.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,6 @@ class Plan:
 
     captioner: Pick
     answerer: Pick
-    quantization: str
-    swap: bool
-    """Whether the two big models take turns on the GPU."""
     why: str
     """One sentence for the page and the command line."""
 
@@ -90,11 +88,17 @@ def fits(model: Model, quantization: str, free: int, device: str = "cuda") -> bo
     return needed(model, quantization, device) + MARGIN <= free
 
 
-def both_fit(models: Iterable[Model], quantization: str, free: int) -> bool:
-    """Whether all weights stay in memory beside the largest working memory."""
-    models = tuple(models)
+def take_turns(facts: Facts, models: Collection[Model], quantization: str) -> bool:
+    """Whether several models share one GPU that doesn't hold all their weights beside the largest working memory.
+
+    The one place where this is decided: one step runs at a time, and who doesn't run makes room. A ZeroGPU slot is
+    large enough, and main memory can be larger than is free.
+    """
+    device, free, _ = _device(facts)
+    if device == "cpu" or facts.zero_gpu or len(models) < 2:
+        return False
     weights = sum(model.weights[quantization] for model in models)
-    return weights + max(model.working for model in models) + MARGIN <= free
+    return weights + max(model.working for model in models) + MARGIN > free
 
 
 def choose(facts: Facts, quantization: str = "nf4") -> Plan:
@@ -111,10 +115,7 @@ def choose(facts: Facts, quantization: str = "nf4") -> Plan:
     small = None if all(big.values()) else _small(facts, device, free - taken)
     captioner = big["captioner"] or small or MEASURED
     answerer = big["answerer"] or small or MEASURED
-    pair = captioner.engine == "sharecaptioner" and answerer.engine == "sharegpt4video"
-    swap = pair and not facts.zero_gpu and not both_fit(OFFICIAL, quantization, free)
-    why = _why(facts, captioner, answerer, quantization, place, free, swap)
-    return Plan(captioner, answerer, quantization, swap, why)
+    return Plan(captioner, answerer, _why(facts, captioner, answerer, quantization, place, free))
 
 
 def _device(facts: Facts) -> tuple[str, int, str]:
@@ -130,7 +131,7 @@ def _device(facts: Facts) -> tuple[str, int, str]:
 
 def _missing(model: Model, facts: Facts) -> int:
     """Bytes to fetch."""
-    return 0 if {model.hub_id, *model.also} <= facts.here else model.download
+    return 0 if model.hub_id in facts.here else model.download
 
 
 def _may_fetch(size: int, facts: Facts) -> bool:
@@ -152,11 +153,12 @@ def _small(facts: Facts, device: str, free: int) -> Pick | None:
     return Pick(best.engine, best, _missing(best, facts)) if best else None
 
 
-def _why(facts: Facts, captioner: Pick, answerer: Pick, quantization: str, place: str, free: int, swap: bool) -> str:
+def _why(facts: Facts, captioner: Pick, answerer: Pick, quantization: str, place: str, free: int) -> str:
     names = [pick.model.label for pick in (captioner, answerer) if pick.model]
     chosen = " and ".join(dict.fromkeys(names)) or "Measured, no language model"
     if captioner.model is SHARECAPTIONER and answerer.model is SHAREGPT4VIDEO:
-        turns = "taking turns, as only one fits at a time" if swap else "both kept in memory"
+        in_turns = take_turns(facts, OFFICIAL, quantization)
+        turns = "taking turns, as only one fits at a time" if in_turns else "both kept in memory"
         return f"{chosen} in {_precision(quantization)}, {turns}: {place}."
     return f"{chosen}: {_why_not_both(facts, quantization, place, free)}."
 

@@ -46,7 +46,7 @@ def gather(settings: Settings) -> Facts:
 
 def wanted_ids() -> list[str]:
     """Every hub id of the catalog."""
-    return list(dict.fromkeys(hub_id for model in MODELS for hub_id in (model.hub_id, *model.also)))
+    return [model.hub_id for model in MODELS]
 
 
 def cached_folder(hub_id: str) -> Path | None:

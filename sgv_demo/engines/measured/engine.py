@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sgv_demo.engines import Scene
-from sgv_demo.engines.measured import prose
+from sgv_demo.engines.measured import NAME, prose
 from sgv_demo.engines.measured.facts import answer_sentences
 from sgv_demo.errors import EngineError
 from sgv_demo.evidence.words import clock, join, sentence
@@ -30,7 +30,7 @@ from sgv_demo.types import (
 )
 
 INFO = EngineInfo(
-    name="measured",
+    name=NAME,
     label="Measured, no language model",
     licence="MIT (this project); text is read by PP-OCR models, Apache-2.0",
     needs_evidence=True,

@@ -1,1 +1,33 @@
 """Models behind OpenAI-compatible servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sgv_demo.engines.entry import ROLES, Engine, Order
+from sgv_demo.settings import Settings
+
+NAME = "remote"
+
+
+def _load(order: Order) -> Any:
+    from sgv_demo.engines.remote import engine
+
+    return engine.load(order.settings)
+
+
+def _missing(settings: Settings) -> str:
+    return "" if settings.base_url else "Start the page with --base-url or SGV_BASE_URL."
+
+
+ENGINE = Engine(
+    name=NAME,
+    label="A model on a server",
+    about="Captions and answers by OpenAI-compatible servers.",
+    how=f"--engine {NAME} --base-url URL --model NAME",
+    roles=ROLES,
+    load=_load,
+    licence="the server's model's",
+    place="server",
+    missing=_missing,
+)

@@ -19,6 +19,7 @@ from PIL import Image
 from sgv_demo.engines import prompts
 from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.pictures import scaled, thinned
+from sgv_demo.engines.remote import NAME
 from sgv_demo.engines.remote.addresses import checked_key
 from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, listed_models
 from sgv_demo.errors import EngineError, SettingsError
@@ -59,7 +60,7 @@ class Remote(GeneralModel):
         # A server that was started from a folder calls its model by that folder's path, which is nobody's business.
         name = PurePath(model).name if model.startswith(("/", "~", ".")) or "\\" in model else model
         self.info = EngineInfo(
-            name="remote",
+            name=NAME,
             label=f"{name} on {'a server' if count == 1 else f'{count} servers'}",
             device="remote",
             model=name,

@@ -29,7 +29,7 @@ from sgv_demo.engines.local.loading import (
     resolve_model,
 )
 from sgv_demo.engines.local.streaming import Put, Work, stream_ids, stream_text
-from sgv_demo.engines.sharecaptioner import tiling
+from sgv_demo.engines.sharecaptioner import MODEL, NAME, tiling
 from sgv_demo.engines.sharecaptioner.checkpoint import (
     COMPANIONS,
     empty_network,
@@ -62,7 +62,6 @@ COLUMN_BUDGET = 16
 """Tiles at most for fast captions."""
 CONTEXT_TOKENS = 16_000
 """Tokens of captions in one summary."""
-LICENCE = "Apache-2.0 code; weights free for research, commercial use on request (InternLM-XComposer2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,13 +313,13 @@ def load(
     network = load_network(folder, config, quantization=quantization, dtype=kind, device=where)
     tell(f"{label} is ready", 1.0)
     info = EngineInfo(
-        name="sharecaptioner",
+        name=NAME,
         label="ShareCaptioner-Video",
         device=_device_name(where),
         model=label,
         quantization=quantization,
         dtype=str(kind).removeprefix("torch."),
-        licence=LICENCE,
+        licence=MODEL.licence,
         fingerprint=fingerprint(folder),
     )
     return ShareCaptioner(network, tokenizer, info, folder)

@@ -36,6 +36,7 @@ from sgv_demo.engines.local.loading import (
 )
 from sgv_demo.engines.local.streaming import TICK, Put, stream_ids, stream_text
 from sgv_demo.engines.prompts import Wording
+from sgv_demo.engines.sharegpt4video import MODEL, NAME
 from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
 from sgv_demo.engines.sharegpt4video.conversation import Prompt, Window, fit_prompt, with_trusted_ids
 from sgv_demo.engines.sharegpt4video.figures import (
@@ -65,8 +66,6 @@ from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Tra
 __all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "figures", "load", "published_indices"]
 
 Vision: TypeAlias = Literal["anyres", "published"]
-
-LICENCE = "weights under their model card's terms (Meta Llama 3 Community License)"
 
 PUBLISHED_OPTIONS = GenerationOptions(beams=1, max_new_tokens=1024, temperature=0.1, top_p=0.9)
 """What the published page decodes with (app.py); its script run.py is greedy with 512 tokens."""
@@ -350,13 +349,13 @@ def load(
     with memory_guard(place):
         network = load_network(setup, place, kind, quantization_config(quantization, UNQUANTIZED, kind))
     info = EngineInfo(
-        name="sharegpt4video",
+        name=NAME,
         label="ShareGPT4Video 8B",
         device=place.type.upper(),
         model=model_label(model),
         quantization=how,
         dtype=str(kind).removeprefix("torch."),
-        licence=LICENCE,
+        licence=MODEL.licence,
     )
     return ShareGPT4Video(network, tokenizer, setup, info=info, vision=vision, cache_bytes=cache_megabytes << 20)
 

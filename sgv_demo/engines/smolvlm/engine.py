@@ -35,6 +35,7 @@ from sgv_demo.engines.local.loading import (
 )
 from sgv_demo.engines.local.streaming import TICK, Put, Work, hold_back, stream_ids, stream_text
 from sgv_demo.engines.pictures import thinned
+from sgv_demo.engines.smolvlm import NAME
 from sgv_demo.engines.smolvlm.checkpoint import faster_on_cpu, figures, load_network
 from sgv_demo.engines.smolvlm.generating import generate
 from sgv_demo.errors import EngineError
@@ -293,7 +294,7 @@ def load(
         raise EngineError(f"The tokenizer or processor of {label} is missing or damaged; fetch it again.") from error
     tell(f"{label} is ready", 1.0)
     info = EngineInfo(
-        name="smolvlm2",
+        name=NAME,
         label=LABEL,
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else where.type.upper(),
         model=label,

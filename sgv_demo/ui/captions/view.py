@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from sgv_demo.engines import MEASURED
 from sgv_demo.events import Analysis, Delta
 from sgv_demo.evidence import phrases
 from sgv_demo.evidence.kind import Phrase
@@ -107,7 +108,7 @@ def _evidence_at(analysis: Analysis, start: float, end: float) -> Evidence | Non
 def written_by(analysis: Analysis, better: Offered | None = None) -> Markup:
     """Who wrote the captions, and in which mode; `better`: a model that would say more and can be fetched."""
     mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
-    offer = better if analysis.engine.name == "measured" else None
+    offer = better if analysis.engine.name == MEASURED.name else None
     return macros("captions").written_by(analysis.engine.label, mode, offer)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from sgv_demo.engines import Answerer, Captioner
+from sgv_demo.engines import MEASURED, Answerer, Captioner
 from sgv_demo.engines import shelf as registry
 from sgv_demo.ui import frame as masthead
 from sgv_demo.ui.boundary import boundary
@@ -38,8 +38,8 @@ class EngineHandlers:
             "load": gr.update(interactive=not all(map(self._is_there, (engine, answerer), loaded))),
             # On ZeroGPU the engines were handed to the workers when the page started.
             "unload": gr.update(interactive=heavy and not desk.settings.zero_gpu),
-            "model_decoding": gr.update(visible=engine != "measured"),
-            "answering": gr.update(visible=answerer != "measured"),
+            "model_decoding": gr.update(visible=engine != MEASURED.name),
+            "answering": gr.update(visible=answerer != MEASURED.name),
         }
 
     @staticmethod
@@ -119,7 +119,7 @@ def _facts(desk: Desk) -> dict[str, str]:
     """Device, model and number types of what is loaded, by row key."""
     found: dict[str, str] = {}
     for key, engine in _loaded(desk).engines.items():
-        if isinstance(engine, (Captioner, Answerer)) and key != "measured":
+        if isinstance(engine, (Captioner, Answerer)) and key != MEASURED.name:
             info = engine.info
             parts = (info.device, info.model, info.quantization if info.model else "", info.dtype)
             found[key] = " · ".join(part for part in parts if part)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from sgv_demo.engines import ENGINES
 from sgv_demo.engines.choosing.choose import MARGIN, Facts, needed
 from sgv_demo.engines.choosing.machine import gather
+from sgv_demo.engines.entry import Engine
 from sgv_demo.engines.local import memory
-from sgv_demo.engines.offers import MODELS, SMOL_500M, Model, gigabytes
-from sgv_demo.engines.shelf import ABOUT, answerer_name, captioner_name, plan, precision
+from sgv_demo.engines.offers import Model, gigabytes
+from sgv_demo.engines.shelf import AUTO, engine_of, plan, precision
 from sgv_demo.settings import Settings
 
 State = Literal["ready", "downloading", "loading", "failed", "available", "to download", "too large", "not set up"]
@@ -33,7 +35,7 @@ class EngineRow:
     """One model on the panel."""
 
     key: str
-    """"measured", "remote", or "engine:hub id"."""
+    """The engine's name, or "engine:hub id"."""
     engine: str
     label: str
     about: str
@@ -75,9 +77,11 @@ def engine_rows(settings: Settings, loaded: Loaded | None = None) -> list[Engine
     """
     loaded = loaded or Loaded()
     found = gather(settings)
-    rows = [_plain("measured", settings, loaded, found)]
-    rows += [_row(model, settings, loaded, found) for model in MODELS]
-    return [*rows, _plain("remote", settings, loaded, found)]
+    rows: list[EngineRow] = []
+    for engine in ENGINES.values():
+        rows += [_row(model, engine, settings, loaded, found) for model in engine.models]
+        rows += [] if engine.models else [_plain(engine, settings, loaded, found)]
+    return rows
 
 
 def settings_for(row: EngineRow, settings: Settings) -> Settings:
@@ -91,35 +95,32 @@ def settings_for(row: EngineRow, settings: Settings) -> Settings:
     )
 
 
-def _plain(name: str, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
-    label, about = ABOUT[name]
-    there = name == "measured" or bool(settings.base_url)
-    missing = "" if there else "Start the page with --base-url or SGV_BASE_URL."
-    state, detail = state_of(name, loaded, "available" if there else "not set up", missing)
+def _plain(engine: Engine, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
+    missing = engine.missing(settings)
+    state, detail = state_of(engine.name, loaded, "not set up" if missing else "available", missing)
     return EngineRow(
-        key=name,
-        engine=name,
-        label=label,
-        about=about,
-        roles=("captioner", "answerer"),
-        licence="this program's" if name == "measured" else "the server's model's",
+        key=engine.name,
+        engine=engine.name,
+        label=engine.label,
+        about=engine.about,
+        roles=engine.roles,
+        licence=engine.licence,
         download=0,
         needed=0,
         there=found.ram_free,
-        place="server" if name == "remote" else "memory",
+        place=engine.place,
         taken=None,
-        state="ready" if name == "measured" else state,
+        state="ready" if engine.ready else state,
         detail=detail,
-        chosen=name in (captioner_name(settings), answerer_name(settings)),
+        chosen=any(engine_of(settings, role) is engine for role in engine.roles),
     )
 
 
-def _row(model: Model, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
+def _row(model: Model, engine: Engine, settings: Settings, loaded: Loaded, found: Facts) -> EngineRow:
     key = f"{model.engine}:{model.hub_id}"
     device, there, place = _place(found)
-    kind = precision(settings) if model.engine != "smolvlm2" else "none"
-    size = needed(model, kind, device)
-    missing = 0 if {model.hub_id, *model.also} <= found.here else model.download
+    size = needed(model, precision(settings) if engine.quantized else "none", device)
+    missing = 0 if model.hub_id in found.here else model.download
     still: State = "to download" if missing else "available"
     detail = f"{gigabytes(missing)} to download" if missing else ""
     if there and size + MARGIN > there:
@@ -129,7 +130,7 @@ def _row(model: Model, settings: Settings, loaded: Loaded, found: Facts) -> Engi
         key=key,
         engine=model.engine,
         label=model.label,
-        about=ABOUT[model.engine][1],
+        about=engine.about,
         roles=model.roles,
         licence=model.licence,
         download=missing,
@@ -139,7 +140,7 @@ def _row(model: Model, settings: Settings, loaded: Loaded, found: Facts) -> Engi
         taken=memory.taken(loaded.engines[key]) if key in loaded.engines else None,
         state=state,
         detail=detail,
-        chosen=_is_chosen(model, settings),
+        chosen=_is_chosen(model, engine, settings),
     )
 
 
@@ -167,15 +168,14 @@ def state_of(key: str, loaded: Loaded, otherwise: State, detail: str) -> tuple[S
     return otherwise, detail
 
 
-def _is_chosen(model: Model, settings: Settings) -> bool:
-    names = {"captioner": captioner_name(settings), "answerer": answerer_name(settings)}
+def _is_chosen(model: Model, engine: Engine, settings: Settings) -> bool:
     for role in model.roles:
-        if names[role] != model.engine:
+        if engine_of(settings, role) is not engine:
             continue
-        given = settings.captioner if role == "captioner" else settings.answerer
-        if not given and settings.engine == "auto":
+        given = getattr(settings, role)
+        if not given and settings.engine == AUTO:
             pick = getattr(plan(settings), role)
             given = pick.model.hub_id if pick.model else ""
-        if given in ("", model.hub_id):
-            return model.engine != "smolvlm2" or given == model.hub_id or model is SMOL_500M
+        if given == model.hub_id or (not given and model is engine.models[0]):
+            return True
     return False

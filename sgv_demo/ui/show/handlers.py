@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sgv_demo import pipeline
-from sgv_demo.engines import Captioner
+from sgv_demo.engines import MEASURED, Captioner
 from sgv_demo.events import Analysis
 from sgv_demo.types import AnalysisOptions
 from sgv_demo.ui.boundary import boundary
@@ -59,4 +59,4 @@ def stored(desk: Desk, path: Path, captioner: Captioner) -> Analysis | None:
 
 def _captioner(desk: Desk) -> Captioner:
     names = desk.captioners.names()
-    return desk.captioner("measured" if "measured" in names else names[0])
+    return desk.captioner(MEASURED.name if MEASURED.name in names else names[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, make_dataclass
 from typing import Any
 
+from sgv_demo.engines import MEASURED
 from sgv_demo.errors import SettingsError
 from sgv_demo.fields import leaves, read, values
 from sgv_demo.options import PUBLISHED_ANSWERS, PUBLISHED_CAPTIONS, AnalysisOptions, QuestionOptions, SamplingOptions
@@ -16,9 +17,9 @@ _QUESTION = {spec.name: spec for spec in leaves(QuestionOptions) if spec.option.
 _SHARED = {spec.name for spec in leaves(SamplingOptions)}
 """A question is about the range that the first tab chose."""
 
-_Run: Any = make_dataclass("_Run", [("engine", str, "measured"), *((n, Any, s.default) for n, s in _RUN.items())])
+_Run: Any = make_dataclass("_Run", [("engine", str, MEASURED.name), *((n, Any, s.default) for n, s in _RUN.items())])
 _Question: Any = make_dataclass(
-    "_Question", [("answerer", str, "measured"), *((n, Any, s.default) for n, s in _QUESTION.items())]
+    "_Question", [("answerer", str, MEASURED.name), *((n, Any, s.default) for n, s in _QUESTION.items())]
 )
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
+from sgv_demo.engines import MEASURED
 from sgv_demo.events import Begun, Captioned, Delta, Event, Kept, Measured, Sampled
 
 Kind: TypeAlias = tuple[str, str, bool]
@@ -101,7 +102,7 @@ def guessed_keyframes(samples: int) -> float:
 
 def first_guess(engine: str, mode: str, reads: bool) -> Spent:
     """What a run takes before one has been timed, as a light weight beside what was."""
-    if engine == "measured":
+    if engine == MEASURED.name:
         return _of(once=3.0, sample=0.3, keyframe=1.2 if reads else 0.3)
     return _of(once=10, sample=0.2, keyframe=0.3) if mode == "fast" else _of(once=6, sample=0.2, keyframe=6)
 
