@@ -144,23 +144,25 @@ def caption(
 
 @command
 def summarize(
-    analysis: Annotated[Path, Parameter(help="A file written by `caption --json`.")],
+    captions: Annotated[Path, Parameter(help="Captions: what `caption --json` wrote, WebVTT, SRT, or one a line.")],
     /,
     *,
     how: GenerationOptions,
     settings: Writing,
     out: Json,
 ) -> None:
-    """Sums up the captions of a file written by `caption --json`."""
+    """Sums up the captions of a file: a saved analysis, or whatever other tools write."""
     from sgv_demo.engines.shelf import load_captioner
-    from sgv_demo.results.record import parse
+    from sgv_demo.formats.captions_in import read_captions
     from sgv_demo.steps import summarize as run
 
-    earlier = parse(analysis.read_text(encoding="utf-8"))
+    brought = read_captions(captions)
+    for note in brought.notes:
+        print(f"note: {note}", file=sys.stderr)
     captioner = load_captioner(settings, progress=loading)
     terminal = Terminal(quiet=out.alone, label=captioner.info.label)
-    start = replace(earlier, engine=captioner.info, summary="", failure=None)
-    result = terminal.fold(run(earlier.captions, captioner, how), start)
+    start = Analysis(captioner.info, captions=brought.captions)
+    result = terminal.fold(run(brought.captions, captioner, how), start)
     record = {"summary": result.summary, "levels": result.summary_levels, "engine": asdict(captioner.info)}
     write_json(record, out.get("json"))
 

@@ -89,6 +89,17 @@ def test_json_on_stdout_is_json_alone(clip: Path) -> None:
     assert record["captions"][0]["start"] == 0.0
 
 
+def test_summarize_reads_subtitles_and_says_what_it_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "clip.srt"
+    file.write_text("1\n00:00:00,000 --> 00:00:02,000\nA red ball.\n\n2\n00:00:0x,000 --> 00:00:04,000\nLost.\n")
+    assert main(["summarize", str(file), "--engine", "measured"]) == 0
+    said = capsys.readouterr()
+    assert "A red ball." in said.out
+    assert "note: 1 cue can't be read and was left out." in said.err
+
+
 def test_summarize_reads_what_caption_wrote(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved = tmp_path / "analysis.json"
     assert main(["caption", str(clip), "--no-text", "--json", str(saved)]) == 0
