@@ -224,13 +224,13 @@ class Page:
         sides = [parts["left"], parts["right"]]
         for event in settled:
             self.on.now(event.then, room.settled, [*shown, *sides])
-        self.on.on_data(parts["channel"].act, self._act, [*shown, *self.controls], trigger_mode="multiple")
+        self.on.on_data(parts["channel"].act, self._act, shown, trigger_mode="multiple")
         for side in sides:
             self.on.now(side.input, room.compared, [parts["room"], *sides])
 
-    def _act(self, event: Any, visit: Visit, room: Room, *values: Any) -> Updates:
+    def _act(self, event: Any, visit: Visit, room: Room) -> Updates:
         if str(event.name) == "resume":
-            return self.video.resume(visit, str(event.ticket), Controls(*values))
+            return self.video.resume(visit, str(event.ticket))
         return self.room.act(event, visit, room)
 
     def _bind_dataset(self) -> None:

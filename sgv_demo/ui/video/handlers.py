@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -69,6 +69,8 @@ class _Ticket:
     """The upload; it is kept as long as gradio keeps uploads."""
     key: str
     take: str
+    controls: Controls
+    """What was chosen: only with the same options is it the same run."""
 
 
 class VideoHandlers:
@@ -253,22 +255,22 @@ class VideoHandlers:
             updates["feed"] = feed.run_patch(batch, visit, self.desk.pictures(analysis.key))
         updates["cards_by"] = render.written_by(analysis, self.offered())
         if was.analysis is None or was.analysis.key != analysis.key:
-            updates |= self._began(visit, analysis)
+            updates |= self._began(visit, analysis, controls)
         if analysis.summary or analysis.live:
             updates["summary"] = texts.summary(analysis, self.desk.pictures(analysis.key))
         return updates
 
-    def _began(self, visit: Visit, analysis: Analysis) -> Updates:
+    def _began(self, visit: Visit, analysis: Analysis, controls: Controls) -> Updates:
         """Gives the browser a ticket, with which it can ask for its run again after a reload or a lost connection."""
         if visit.path is None or not analysis.key:
             return {}
         ticket = secrets.token_urlsafe(16)
-        self._tickets[ticket] = _Ticket(visit.path, analysis.key, visit.take)
+        self._tickets[ticket] = _Ticket(visit.path, analysis.key, visit.take, controls)
         while len(self._tickets) > _MOST_TICKETS:
             self._tickets.pop(next(iter(self._tickets)))
         return {"channel": message(running=ticket)}
 
-    def resume(self, visit: Visit, ticket: str, controls: Controls) -> Updates:
+    def resume(self, visit: Visit, ticket: str) -> Updates:
         """A page came back after its run was cut off: what was written shows, and Continue goes on from there."""
         gone: Updates = {"channel": message(forget=True)}
         begun = self._tickets.pop(ticket, None)
@@ -283,7 +285,8 @@ class VideoHandlers:
             visit = replace(visit, phase="stopped", analysis=analysis, interrupted=True)
         events = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
         return (
-            self.ended(visit, controls)
+            self.ended(visit, begun.controls)
+            | asdict(begun.controls)
             | gone
             | {
                 "feed": feed.run_patch(events, visit, self.desk.pictures(analysis.key)),
