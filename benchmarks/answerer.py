@@ -25,8 +25,9 @@ from sgv_demo.engines.sharegpt4video.figures import PUBLISHED_PINPOINTS
 from sgv_demo.engines.sharegpt4video.network import Network
 from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
 from sgv_demo.engines.sharegpt4video.tokens import MARKERS
+from sgv_demo.options import GenerationOptions
 from sgv_demo.steps import whole
-from sgv_demo.types import EngineInfo, Frame, GenerationOptions, Trace, Turn, VideoInfo
+from sgv_demo.types import EngineInfo, Frame, Trace, Turn, VideoInfo
 
 GOAL = 10.0
 PICTURE_POSITIONS = 576 + 1372

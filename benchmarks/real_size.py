@@ -27,8 +27,9 @@ from sgv_demo.engines.local.loading import gigabytes
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner.checkpoint import expected_shapes
 from sgv_demo.engines.sharecaptioner.config import ARCHITECTURE, SIZES, XComposer2Config
+from sgv_demo.options import GenerationOptions
 from sgv_demo.steps import whole
-from sgv_demo.types import Frame, GenerationOptions, Keyframe
+from sgv_demo.types import Frame, Keyframe
 
 NEEDED = 20_000_000_000
 SHARD = 2_000_000_000

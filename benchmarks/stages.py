@@ -25,9 +25,10 @@ from sgv_demo.evidence import reading
 from sgv_demo.evidence.flow import Flow
 from sgv_demo.evidence.look import look
 from sgv_demo.evidence.measure import GapMeter
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
-from sgv_demo.types import AnalysisOptions, Evidence, Frame, Keyframe, SamplingOptions
+from sgv_demo.types import Evidence, Frame, Keyframe
 from sgv_demo.video.reader import open_video
 
 EVERY = 2.0

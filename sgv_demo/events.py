@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.types import (
-    AnalysisOptions,
     Caption,
     EngineInfo,
     Evidence,

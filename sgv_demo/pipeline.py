@@ -16,20 +16,12 @@ from sgv_demo.engines import Captioner
 from sgv_demo.errors import SgvError
 from sgv_demo.events import NOBODY, Begun, Captioned, Event, Failed, Finished, Opened, Summarized
 from sgv_demo.keyframes.watch import Step, watch
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results.log import Read
 from sgv_demo.results.store import Store, content_hash, key_of
 from sgv_demo.settings import Settings
 from sgv_demo.steps import attempt, summarize, trace_mark
-from sgv_demo.types import (
-    AnalysisOptions,
-    Caption,
-    EngineInfo,
-    Evidence,
-    Failure,
-    Generation,
-    Keyframe,
-    SamplingOptions,
-)
+from sgv_demo.types import Caption, EngineInfo, Evidence, Failure, Generation, Keyframe
 
 FAST_KEYFRAMES = 128
 """Most keyframes in one fast caption: the picture is cut into 16 tiles, so more would leave a few pixels each."""

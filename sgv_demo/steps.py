@@ -10,7 +10,8 @@ from functools import partial
 from sgv_demo.engines import Answerer, Captioner, Scene
 from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
-from sgv_demo.types import Caption, Failure, Generation, GenerationOptions, Trace, TraceMark, Turn
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Failure, Generation, Trace, TraceMark, Turn
 
 log = logging.getLogger(__name__)
 

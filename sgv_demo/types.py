@@ -14,11 +14,6 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sgv_demo.options import OWN_THRESHOLDS as OWN_THRESHOLDS
-from sgv_demo.options import AnalysisOptions as AnalysisOptions
-from sgv_demo.options import GenerationOptions as GenerationOptions
-from sgv_demo.options import SamplingOptions as SamplingOptions
-
 Picture: TypeAlias = NDArray[np.uint8]
 
 CAMERA_WORDS = (

@@ -16,10 +16,11 @@ from typing import Any, cast
 from sgv_demo.dataset.index import WHOLE, Entry, entry_from_record
 from sgv_demo.errors import DatasetError, StoreError
 from sgv_demo.events import Analysis
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.results import record as analysis_record
 from sgv_demo.results import review as reviews
 from sgv_demo.results.review import NONE, Review
-from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, VideoInfo
+from sgv_demo.types import Caption, EngineInfo, VideoInfo
 
 FIELD = "sgv_demo"
 ANNOTATED = EngineInfo("dataset", "The dataset's own captions")

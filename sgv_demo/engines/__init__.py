@@ -16,18 +16,8 @@ from sgv_demo.engines.remote import ENGINE as REMOTE
 from sgv_demo.engines.sharecaptioner import ENGINE as SHARECAPTIONER
 from sgv_demo.engines.sharegpt4video import ENGINE as SHAREGPT4VIDEO
 from sgv_demo.engines.smolvlm import ENGINE as SMOLVLM
-from sgv_demo.types import (
-    Caption,
-    EngineInfo,
-    Evidence,
-    Frame,
-    Generation,
-    GenerationOptions,
-    Keyframe,
-    KeyframeMark,
-    Turn,
-    VideoInfo,
-)
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, EngineInfo, Evidence, Frame, Generation, Keyframe, KeyframeMark, Turn, VideoInfo
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine for engine in (MEASURED, SHARECAPTIONER, SHAREGPT4VIDEO, SMOLVLM, REMOTE)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sgv_demo.engines import Scene, prompts
 from sgv_demo.errors import EngineError
-from sgv_demo.types import Caption, Evidence, Generation, GenerationOptions, Keyframe, Picture, Turn
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Evidence, Generation, Keyframe, Picture, Turn
 
 
 class GeneralModel:

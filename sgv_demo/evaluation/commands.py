@@ -260,8 +260,9 @@ def _judge(out: Path, settings: Settings) -> None:
     from sgv_demo.evaluation.answers import read
     from sgv_demo.evaluation.judge import JUDGEMENTS, judge_into
     from sgv_demo.evaluation.score import judged_rows
+    from sgv_demo.options import GenerationOptions
     from sgv_demo.steps import whole
-    from sgv_demo.types import GenerationOptions, VideoInfo
+    from sgv_demo.types import VideoInfo
 
     model = remote.load(settings)
     nothing = Scene(VideoInfo(Path(), 0.0, 0.0, (0, 0), ""))

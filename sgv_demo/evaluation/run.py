@@ -19,9 +19,10 @@ from sgv_demo.evaluation.answers import Answer, Book, content_of, same_maker
 from sgv_demo.evaluation.benchmark import Benchmark, Pool, Question
 from sgv_demo.evaluation.looking import Look, looks
 from sgv_demo.evaluation.plan import Part, chosen, write
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
 from sgv_demo.steps import whole
-from sgv_demo.types import GenerationOptions, Picture, Trace
+from sgv_demo.types import Picture, Trace
 
 GRIDS = "grids"
 """Folder of what the model saw."""

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.options import OWN_THRESHOLDS
 from sgv_demo.settings import Settings
-from sgv_demo.types import OWN_THRESHOLDS, Frame
+from sgv_demo.types import Frame
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModel

@@ -32,17 +32,8 @@ from sgv_demo.events import (
     Sampled,
     Summarized,
 )
-from sgv_demo.types import (
-    AnalysisOptions,
-    Caption,
-    EngineInfo,
-    Evidence,
-    Failure,
-    KeyframeMark,
-    Sample,
-    TraceMark,
-    VideoInfo,
-)
+from sgv_demo.options import AnalysisOptions
+from sgv_demo.types import Caption, EngineInfo, Evidence, Failure, KeyframeMark, Sample, TraceMark, VideoInfo
 
 Record = dict[str, Any]
 

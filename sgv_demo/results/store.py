@@ -32,9 +32,10 @@ from filelock import FileLock, Timeout
 from sgv_demo import __version__
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis, Begun, Noted
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.results.log import NAME, Log, Read, read, trouble
 from sgv_demo.results.record import parse
-from sgv_demo.types import AnalysisOptions, EngineInfo
+from sgv_demo.types import EngineInfo
 
 logger = logging.getLogger(__name__)
 

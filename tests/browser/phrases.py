@@ -9,20 +9,18 @@ from typing import get_args
 from sgv_demo.dataset.index import Trouble
 from sgv_demo.events import Analysis, Delta
 from sgv_demo.evidence import look, moving
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.results import review
 from sgv_demo.settings import Settings
 from sgv_demo.types import (
     CAMERA_WORDS,
-    AnalysisOptions,
     CameraMove,
     Caption,
     ColourChange,
     EngineInfo,
     Evidence,
     Failure,
-    GenerationOptions,
     Moving,
-    SamplingOptions,
     TraceMark,
     Turn,
 )

@@ -20,10 +20,10 @@ from sgv_demo.engines.smolvlm import checkpoint as smol_checkpoint
 from sgv_demo.engines.smolvlm import engine as smolvlm
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.events import Captioned, Failed, Finished
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.pipeline import analyze
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.types import AnalysisOptions, SamplingOptions
 from tests.support import tiny_smolvlm
 from tests.support.fault_server import serving
 from tests.support.hub_server import Hub, serving_hub

@@ -11,18 +11,8 @@ import pytest
 from sgv_demo.engines import Answerer, Captioner, Scene
 from sgv_demo.engines.measured.engine import MeasuredAnswerer, MeasuredCaptioner
 from sgv_demo.errors import EngineError
-from sgv_demo.types import (
-    CameraMove,
-    Caption,
-    Evidence,
-    Frame,
-    GenerationOptions,
-    Keyframe,
-    KeyframeMark,
-    Look,
-    Moving,
-    VideoInfo,
-)
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import CameraMove, Caption, Evidence, Frame, Keyframe, KeyframeMark, Look, Moving, VideoInfo
 from tests.support.samples import EVIDENCE, LOOK
 from tests.support.scripted import words
 

@@ -11,7 +11,8 @@ import torch
 from sgv_demo.engines import Scene
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
-from sgv_demo.types import Frame, GenerationOptions, Keyframe, VideoInfo
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Frame, Keyframe, VideoInfo
 from tests.engines.test_remote import run
 from tests.support.tiny_captioner import write_checkpoint
 from tests.support.tiny_llava import make_checkpoint

@@ -13,7 +13,8 @@ from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.engines.turns import one_gpu as swap
 from sgv_demo.engines.turns.one_gpu import Seat, TurnAnswerer, TurnCaptioner, Turns
 from sgv_demo.errors import EngineError
-from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Frame, Generation, Keyframe
 from tests.engines.test_remote import run, scene
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 

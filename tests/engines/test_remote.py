@@ -20,8 +20,9 @@ from sgv_demo.engines.remote import addresses, servers
 from sgv_demo.engines.remote import engine as remote
 from sgv_demo.engines.remote.servers import Access, Fleet
 from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
+from sgv_demo.types import Caption, Frame, Generation, Keyframe, Trace, Turn, VideoInfo
 from tests.support.fault_server import Faults, serving
 from tests.support.scripted import said
 

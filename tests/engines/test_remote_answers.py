@@ -11,8 +11,8 @@ from sgv_demo.engines.remote import engine as remote
 from sgv_demo.engines.remote import servers
 from sgv_demo.engines.remote.answers import Thoughts, models_of, read_message
 from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import GenerationOptions
 from tests.engines.test_remote import run
 from tests.support.fault_server import Faults, serving
 

@@ -17,8 +17,9 @@ import pytest
 
 from sgv_demo.engines import Scene
 from sgv_demo.engines.remote import engine as remote
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
+from sgv_demo.types import Frame, Generation, Keyframe, Trace, Turn, VideoInfo
 from tests.support import tiny_served
 from tests.support.scripted import said
 

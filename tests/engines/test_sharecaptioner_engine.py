@@ -19,7 +19,8 @@ from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError, OutOfMemoryError
-from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Frame, Generation, Keyframe, Trace
 from tests.support.scripted import said
 from tests.support.tiny_captioner import write_checkpoint
 

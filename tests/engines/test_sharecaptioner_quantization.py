@@ -20,7 +20,8 @@ from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner.checkpoint import quantized_parameter
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
 from sgv_demo.errors import EngineError
-from sgv_demo.types import Frame, GenerationOptions, Keyframe, Trace
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Frame, Keyframe, Trace
 from tests.support.scripted import said
 from tests.support.tiny_captioner import tiny_config, write_checkpoint
 

@@ -24,7 +24,8 @@ from sgv_demo.engines.sharegpt4video.figures import is_quantized, published_netw
 from sgv_demo.engines.sharegpt4video.network import check_checkpoint, meta_network, picture_embeddings
 from sgv_demo.engines.sharegpt4video.tiles import Preprocessing
 from sgv_demo.errors import EngineError, OutOfMemoryError
-from sgv_demo.types import Frame, GenerationOptions, Trace, VideoInfo
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Frame, Trace, VideoInfo
 from tests.support.scripted import said
 from tests.support.tiny_llava import MARKERS, Tiny, make_checkpoint
 

@@ -17,7 +17,8 @@ from sgv_demo.engines.local import decoding
 from sgv_demo.engines.prompts import ANSWERER_PREFACE
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
 from sgv_demo.errors import EngineError, OutOfMemoryError
-from sgv_demo.types import Frame, GenerationOptions, Trace, Turn, VideoInfo
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Frame, Trace, Turn, VideoInfo
 from tests.support.scripted import said
 from tests.support.tiny_llava import Tiny, make_checkpoint
 

@@ -21,7 +21,8 @@ from sgv_demo.engines import Answerer, Captioner, Scene, prompts
 from sgv_demo.engines.pictures import thinned
 from sgv_demo.engines.smolvlm import engine as smolvlm
 from sgv_demo.errors import EngineError
-from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace, Turn, VideoInfo
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Frame, Generation, Keyframe, Trace, Turn, VideoInfo
 from tests.support import tiny_smolvlm
 from tests.support.scripted import said
 

@@ -19,10 +19,11 @@ from sgv_demo.engines.turns import zerogpu
 from sgv_demo.engines.turns.zerogpu import Pace, answerer_in_slots, captioner_in_slots, quota_left, slot_seconds
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.events import Captioned, Failed, Finished, Summarized
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.pipeline import analyze
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.types import AnalysisOptions, Frame, Generation, GenerationOptions, Keyframe, SamplingOptions, Trace
+from sgv_demo.types import Frame, Generation, Keyframe, Trace
 from tests.engines.test_remote import run, scene
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 from tests.support.video_files import write_clip

@@ -22,8 +22,9 @@ from sgv_demo.evaluation.plan import Part
 from sgv_demo.evaluation.run import Ended, Run
 from sgv_demo.evaluation.score import score
 from sgv_demo.evaluation.table import BENCHMARKS
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import Frame, GenerationOptions, VideoInfo
+from sgv_demo.types import Frame, VideoInfo
 from tests.support import made_benchmarks, scripted
 from tests.support.made_benchmarks import Made
 from tests.support.tiny_llava import make_checkpoint

@@ -28,8 +28,9 @@ from sgv_demo.evaluation.run import Progress, Run
 from sgv_demo.evaluation.score import score
 from sgv_demo.evaluation.statistics import mcnemar, wilson
 from sgv_demo.evaluation.table import BENCHMARKS
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import EngineInfo, Generation, GenerationOptions, Trace, Turn
+from sgv_demo.types import EngineInfo, Generation, Trace, Turn
 from tests.support import made_benchmarks
 from tests.support.fault_server import serving
 from tests.support.made_benchmarks import Made

@@ -17,9 +17,10 @@ from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.formats.exports import to_markdown
 from sgv_demo.formats.report import to_html
 from sgv_demo.formats.spreadsheet import to_csv
+from sgv_demo.options import GenerationOptions
 from sgv_demo.results.record import parse, to_record
 from sgv_demo.results.review import questions
-from sgv_demo.types import Caption, Evidence, Frame, GenerationOptions, Keyframe
+from sgv_demo.types import Caption, Evidence, Frame, Keyframe
 from sgv_demo.ui.captions.view import chips
 from sgv_demo.ui.video.lanes import lanes
 from tests.support.samples import LOOK, analysis

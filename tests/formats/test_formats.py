@@ -100,7 +100,7 @@ def test_pictures_of_the_report_are_the_pictures_given() -> None:
 
 
 def test_a_fast_result_shows_a_strip() -> None:
-    from sgv_demo.types import AnalysisOptions
+    from sgv_demo.options import AnalysisOptions
 
     fast = analysis(options=AnalysisOptions(mode="fast"), captions=(Caption(0, 0.0, 4.0, "All of it."),))
     assert to_html(fast, NONE, {0: _jpeg(), 2: _jpeg()}).count("<image") == 2

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
-from sgv_demo.types import Caption, Frame, Generation, GenerationOptions, Keyframe, Trace
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Frame, Generation, Keyframe, Trace
 from tests.support.scripted import said
 
 GOLDEN = Path(__file__).parent

@@ -25,7 +25,8 @@ from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video, Vision, load
 from sgv_demo.engines.sharegpt4video.network import load_network, picture_embeddings, prompt_embeddings
 from sgv_demo.engines.sharegpt4video.tiles import Tiling, normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer
-from sgv_demo.types import Frame, GenerationOptions, Picture, Turn, VideoInfo
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Frame, Picture, Turn, VideoInfo
 from tests.support.scripted import said
 
 HERE = Path(__file__).parent / "sharegpt4video"

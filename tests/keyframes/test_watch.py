@@ -16,8 +16,9 @@ from sgv_demo.errors import SettingsError
 from sgv_demo.events import Event, Noted, Opened, Sampled
 from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.keyframes.watch import Step, _mark, expected_samples, watch
+from sgv_demo.options import SamplingOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import Frame, SamplingOptions
+from sgv_demo.types import Frame
 from tests.support.shots import texture
 from tests.support.video_files import damage, write_clip
 

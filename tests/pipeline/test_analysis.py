@@ -17,7 +17,8 @@ from sgv_demo.events import (
     Summarized,
     Working,
 )
-from sgv_demo.types import AnalysisOptions, Caption, Failure
+from sgv_demo.options import AnalysisOptions
+from sgv_demo.types import Caption, Failure
 from tests.support.samples import ENGINE, analysis
 
 

@@ -15,9 +15,9 @@ from sgv_demo.engines.compose import published_indices
 from sgv_demo.engines.measured.engine import MeasuredAnswerer
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Analysis, Event
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.pipeline import find_keyframes
 from sgv_demo.settings import Settings
-from sgv_demo.types import AnalysisOptions, SamplingOptions
 from tests.support.samples import ENGINE
 from tests.support.scripted import Script, ScriptedAnswerer
 from tests.support.video_files import number_in, write_clip

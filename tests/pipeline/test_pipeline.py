@@ -11,10 +11,10 @@ import pytest
 
 from sgv_demo.errors import SettingsError, VideoError
 from sgv_demo.events import Analysis, Captioned, Delta, Event, Failed, Finished, Kept, Measured, Opened, Sampled
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.pipeline import analyze, find_keyframes
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.types import AnalysisOptions, SamplingOptions
 from tests.support.samples import ENGINE
 from tests.support.scripted import Script, ScriptedCaptioner
 

@@ -11,8 +11,9 @@ import pytest
 from sgv_demo.engines import Scene
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
+from sgv_demo.options import GenerationOptions
 from sgv_demo.steps import MOST_LEVELS, OVERHEAD_TOKENS, ask, attempt, drain, recaption, summarize
-from sgv_demo.types import Caption, Generation, GenerationOptions, Trace
+from sgv_demo.types import Caption, Generation, Trace
 from tests.support.samples import analysis
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner, words
 

@@ -24,8 +24,9 @@ from sgv_demo.events import (
     Summarized,
     Working,
 )
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results.record import event_from_line, event_to_line, from_record, parse, to_record
-from sgv_demo.types import AnalysisOptions, Failure, SamplingOptions, VideoInfo
+from sgv_demo.types import Failure, VideoInfo
 from tests.support.samples import EVIDENCE, analysis
 
 

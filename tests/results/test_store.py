@@ -20,11 +20,12 @@ from PIL import Image
 
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Begun, Captioned, Event, Finished, Kept, Noted, Opened, Summarized
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results import log as log_module
 from sgv_demo.results import store as store_module
 from sgv_demo.results.log import NAME, Read, read
 from sgv_demo.results.store import Store, content_hash, key_of
-from sgv_demo.types import AnalysisOptions, Frame, SamplingOptions, TraceMark
+from sgv_demo.types import Frame, TraceMark
 from tests.support.samples import ENGINE, analysis
 
 KEY = "a" * 40

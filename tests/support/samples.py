@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sgv_demo.events import Analysis
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.types import (
-    AnalysisOptions,
     CameraMove,
     Caption,
     ColourChange,

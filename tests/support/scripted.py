@@ -9,16 +9,8 @@ from dataclasses import dataclass, field
 
 from sgv_demo.engines import Scene
 from sgv_demo.errors import EngineError
-from sgv_demo.types import (
-    Caption,
-    EngineInfo,
-    Evidence,
-    Generation,
-    GenerationOptions,
-    Keyframe,
-    Trace,
-    Turn,
-)
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, Trace, Turn
 
 
 @dataclass

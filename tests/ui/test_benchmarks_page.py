@@ -14,8 +14,9 @@ from sgv_demo.evaluation import mvbench
 from sgv_demo.evaluation.browsing import Shelf, shown
 from sgv_demo.evaluation.plan import Part
 from sgv_demo.evaluation.run import Run
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import EngineInfo, Generation, GenerationOptions, Trace, Turn
+from sgv_demo.types import EngineInfo, Generation, Trace, Turn
 from sgv_demo.ui.dataset.benchmark_handlers import BenchmarkHandlers
 from tests.support import made_benchmarks
 

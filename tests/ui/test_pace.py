@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sgv_demo.events import Analysis, Captioned, Event, Finished, Kept, Opened, Sampled
-from sgv_demo.types import AnalysisOptions, Caption, EngineInfo, KeyframeMark, Sample, SamplingOptions, VideoInfo
+from sgv_demo.options import AnalysisOptions, SamplingOptions
+from sgv_demo.types import Caption, EngineInfo, KeyframeMark, Sample, VideoInfo
 from sgv_demo.ui.video.pace import Pace, Spent, guessed_keyframes, timed
 from sgv_demo.ui.video.progress import fraction
 

@@ -12,22 +12,10 @@ import pytest
 from sgv_demo.errors import SettingsError
 from sgv_demo.events import Analysis, Captioned, Delta, Failed, Finished, Kept, Measured, Opened, Sampled, Summarized
 from sgv_demo.formats.exports import to_vtt
-from sgv_demo.options import PUBLISHED_CAPTIONS, QuestionOptions
+from sgv_demo.options import PUBLISHED_CAPTIONS, AnalysisOptions, QuestionOptions, SamplingOptions
 from sgv_demo.results.review import Tally
 from sgv_demo.settings import Settings
-from sgv_demo.types import (
-    AnalysisOptions,
-    Caption,
-    EngineInfo,
-    Evidence,
-    Failure,
-    KeyframeMark,
-    Sample,
-    SamplingOptions,
-    TraceMark,
-    Turn,
-    VideoInfo,
-)
+from sgv_demo.types import Caption, EngineInfo, Evidence, Failure, KeyframeMark, Sample, TraceMark, Turn, VideoInfo
 from sgv_demo.ui import feed, parts
 from sgv_demo.ui import frame as masthead
 from sgv_demo.ui.ask import view as chat

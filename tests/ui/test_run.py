@@ -15,21 +15,11 @@ from sgv_demo import pipeline
 from sgv_demo.errors import VideoError
 from sgv_demo.events import Analysis, Begun, Captioned, Event, Failed, Finished, Noted, Opened, Summarized
 from sgv_demo.keyframes.watch import Step
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.results.log import Log
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
-from sgv_demo.types import (
-    AnalysisOptions,
-    Evidence,
-    Frame,
-    Generation,
-    GenerationOptions,
-    Keyframe,
-    SamplingOptions,
-    Trace,
-    TraceMark,
-    VideoInfo,
-)
+from sgv_demo.types import Evidence, Frame, Generation, Keyframe, Trace, TraceMark, VideoInfo
 from tests.support.samples import ENGINE
 from tests.support.scripted import Script, ScriptedCaptioner
 

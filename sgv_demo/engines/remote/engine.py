@@ -23,15 +23,9 @@ from sgv_demo.engines.remote import NAME
 from sgv_demo.engines.remote.addresses import checked_key
 from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, listed_models
 from sgv_demo.errors import EngineError, SettingsError
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import (
-    EngineInfo,
-    Generation,
-    GenerationOptions,
-    Picture,
-    Trace,
-    Turn,
-)
+from sgv_demo.types import EngineInfo, Generation, Picture, Trace, Turn
 
 LONG_SIDE = 1024
 """Pixels: pictures sent alone or in pairs are scaled down to it."""

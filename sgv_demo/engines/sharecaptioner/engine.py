@@ -44,17 +44,9 @@ from sgv_demo.engines.sharecaptioner.config import XComposer2Config
 from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
 from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import (
-    Caption,
-    EngineInfo,
-    Evidence,
-    Generation,
-    GenerationOptions,
-    Keyframe,
-    Picture,
-    Trace,
-)
+from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, Picture, Trace
 
 PAIR_BUDGET = 9
 """Tiles at most for the first frame and for pairs (`hd_num` of the published demo)."""

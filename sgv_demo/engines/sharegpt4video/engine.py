@@ -60,8 +60,9 @@ from sgv_demo.engines.sharegpt4video.saving import save_checkpoint
 from sgv_demo.engines.sharegpt4video.tiles import normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer, load_tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import EngineInfo, Frame, Generation, GenerationOptions, Trace, Turn
+from sgv_demo.types import EngineInfo, Frame, Generation, Trace, Turn
 
 __all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "figures", "load", "published_indices"]
 

@@ -39,14 +39,8 @@ from sgv_demo.engines.smolvlm import NAME
 from sgv_demo.engines.smolvlm.checkpoint import faster_on_cpu, figures, load_network
 from sgv_demo.engines.smolvlm.generating import generate
 from sgv_demo.errors import EngineError
-from sgv_demo.types import (
-    EngineInfo,
-    Generation,
-    GenerationOptions,
-    Picture,
-    Trace,
-    Turn,
-)
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import EngineInfo, Generation, Picture, Trace, Turn
 
 __all__ = ["SmolVLM", "figures", "load"]
 

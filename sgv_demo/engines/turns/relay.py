@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from sgv_demo.engines import Answerer, Captioner, Scene
-from sgv_demo.types import Caption, Evidence, Generation, GenerationOptions, Keyframe, Turn
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import Caption, Evidence, Generation, Keyframe, Turn
 
 Run: TypeAlias = Callable[[str, tuple[Any, ...]], Generation]
 """(name of the engine's method, its arguments) → the generation."""

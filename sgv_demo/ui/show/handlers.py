@@ -9,7 +9,7 @@ from pathlib import Path
 from sgv_demo import pipeline
 from sgv_demo.engines import MEASURED, Captioner
 from sgv_demo.events import Analysis
-from sgv_demo.types import AnalysisOptions
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.served import example_address

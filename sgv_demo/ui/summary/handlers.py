@@ -10,7 +10,8 @@ from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
 from sgv_demo.formats.captions_in import parse_captions, read_captions
-from sgv_demo.types import EngineInfo, GenerationOptions
+from sgv_demo.options import GenerationOptions
+from sgv_demo.types import EngineInfo
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.parts import trouble
