@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_defaults_without_an_environment() -> None:
@@ -59,3 +62,13 @@ def test_a_text_that_is_too_long_is_refused_in_one_sentence() -> None:
     assert settings.bounded("12345", "question") == "12345"
     with pytest.raises(SettingsError, match="This question has 6 characters; write 5 at most"):
         settings.bounded("123456", "question")
+
+
+def test_the_environment_is_read_at_the_door_only() -> None:
+    doors = ("app.py", "sgv_demo/cli/", "sgv_demo/evaluation/commands.py")
+    for file in [ROOT / "app.py", *sorted((ROOT / "sgv_demo").rglob("*.py"))]:
+        name = file.relative_to(ROOT).as_posix()
+        reads = any(
+            isinstance(n, ast.Attribute) and n.attr == "from_env" for n in ast.walk(ast.parse(file.read_text()))
+        )
+        assert not reads or name.startswith(doors), f"{name} reads the environment; let it be given the settings"

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.options import OWN_THRESHOLDS
-from sgv_demo.settings import Settings
 from sgv_demo.types import Frame
 
 if TYPE_CHECKING:
@@ -42,8 +41,13 @@ class Embedder(Protocol):
         ...
 
 
-def make_embedder(name: Literal["histogram", "clip"], *, model: str | None = None) -> Embedder:
-    """Makes the embedder called `name`; `model` is a hub id or a folder, for "clip" only.
+def make_embedder(name: Literal["histogram", "clip"], *, model: str | None = None, timeout: float = 3.0) -> Embedder:
+    """Makes the embedder called `name`.
+
+    Args:
+        name: histogram or clip.
+        model: hub id or folder, for "clip" only.
+        timeout: seconds until the hub is given up.
 
     Raises:
         SettingsError: there is no such embedder.
@@ -52,7 +56,7 @@ def make_embedder(name: Literal["histogram", "clip"], *, model: str | None = Non
     if name == "histogram":
         return HistogramEmbedder()
     if name == "clip":
-        return ClipEmbedder.load(model or CLIP_MODEL)
+        return ClipEmbedder.load(model or CLIP_MODEL, timeout)
     raise SettingsError(f"There is no similarity named {name!r}; choose histogram or clip.")
 
 
@@ -105,7 +109,7 @@ class ClipEmbedder:
 
     @classmethod
     @lru_cache(maxsize=1)
-    def load(cls, model: str) -> ClipEmbedder:
+    def load(cls, model: str, timeout: float = 3.0) -> ClipEmbedder:
         """Loads a tower from the hub or a folder, on the first CUDA device or the CPU; keeps it for the next run.
 
         Raises:
@@ -114,7 +118,7 @@ class ClipEmbedder:
         import torch
         from transformers import CLIPVisionModel
 
-        folder = _folder(model)
+        folder = _folder(model, timeout)
         try:
             tower = CLIPVisionModel.from_pretrained(folder, weights_only=True, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
@@ -152,8 +156,8 @@ class ClipEmbedder:
         return np.asarray((picture - mean) / deviation, np.float32).transpose(2, 0, 1)
 
 
-def _folder(model: str) -> Path:
-    """Finds `model` on disk, or fetches it from the hub, which must answer within `Settings.hub_timeout` seconds."""
+def _folder(model: str, timeout: float) -> Path:
+    """Finds `model` on disk, or fetches it from the hub, which must answer within `timeout` seconds."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -161,7 +165,7 @@ def _folder(model: str) -> Path:
         return Path(model).expanduser()
     files = ["config.json", "*.safetensors", "pytorch_model*.bin", "*.index.json"]
     try:
-        return Path(snapshot_download(model, allow_patterns=files, etag_timeout=Settings.from_env().hub_timeout))
+        return Path(snapshot_download(model, allow_patterns=files, etag_timeout=timeout))
     except HFValidationError as error:
         raise EngineError(f"{model} is neither a folder nor a name on the model hub; correct it.") from error
     except (HfHubHTTPError, OSError) as error:

@@ -102,7 +102,7 @@ def _chosen(
     """Samples, and the frames that become keyframes."""
     ends = reader.info.start + reader.info.duration
     until = min(ends, sampling.end if sampling.end is not None else ends)
-    keeper = _Keeper(sampling, until, settings.clip_model or None)
+    keeper = _Keeper(sampling, until, settings)
     if sampling.maximum:
         yield from _limited(reader, sampling, settings, keeper)
         return
@@ -142,11 +142,13 @@ def _check_range(sampling: SamplingOptions, info: VideoInfo, settings: Settings)
 class _Keeper:
     """Turns frames into samples and chosen frames, and measures from one frame to the next."""
 
-    def __init__(self, sampling: SamplingOptions, end: float, clip_model: str | None) -> None:
+    def __init__(self, sampling: SamplingOptions, end: float, settings: Settings) -> None:
         self.sampling = sampling
         self.end = end
         """Seconds: where the range or the video ends."""
-        self.embedder: Embedder = make_embedder(sampling.similarity, model=clip_model)
+        self.embedder: Embedder = make_embedder(
+            sampling.similarity, model=settings.clip_model or None, timeout=settings.hub_timeout
+        )
         self.selector = KeyframeSelector[NDArray[np.float32]](
             sampling.threshold_in_force, keep_all=sampling.keep_all, every=sampling.every
         )

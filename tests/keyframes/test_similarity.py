@@ -135,8 +135,7 @@ def test_the_hub_is_waited_for_as_long_as_the_setting_says(tiny_clip: Path, monk
         return str(tiny_clip)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
-    monkeypatch.setenv("SGV_HUB_TIMEOUT", "7")
-    make_embedder("clip", model="somebody/a-tower")
+    make_embedder("clip", model="somebody/a-tower", timeout=7)
     assert asked == [7]
 
 

@@ -24,7 +24,11 @@ def _load(order: Order) -> Any:
     from sgv_demo.engines.sharecaptioner import engine
 
     return engine.load(
-        order.model, quantization=order.quantization, dtype=order.settings.dtype, progress=order.progress
+        order.model,
+        quantization=order.quantization,
+        dtype=order.settings.dtype,
+        timeout=order.settings.hub_timeout,
+        progress=order.progress,
     )
 
 

@@ -45,7 +45,6 @@ from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalL
 from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.options import GenerationOptions
-from sgv_demo.settings import Settings
 from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, Picture, Trace
 
 PAIR_BUDGET = 9
@@ -272,7 +271,13 @@ class ShareCaptioner:
 
 
 def load(
-    model: str, *, quantization: str, dtype: str, device: str = "auto", progress: Progress | None = None
+    model: str,
+    *,
+    quantization: str,
+    dtype: str,
+    device: str = "auto",
+    timeout: float = 3.0,
+    progress: Progress | None = None,
 ) -> ShareCaptioner:
     """Makes the engine from a folder or a hub id.
 
@@ -281,6 +286,7 @@ def load(
         quantization: nf4, int8 or none.
         dtype: bfloat16, float16, float32 or auto.
         device: auto, cuda, mps or cpu.
+        timeout: seconds until the hub is given up.
         progress: told what is going on.
 
     Raises:
@@ -292,7 +298,7 @@ def load(
     kind = resolve_dtype(dtype, where)
     label = model_label(model)
     tell(f"Looking for {label}", None)
-    folder = resolve_model(model, timeout=Settings.from_env().hub_timeout, progress=progress)
+    folder = resolve_model(model, timeout=timeout, progress=progress)
     tell(f"Checking the files of {label}", None)
     config = read_checked_config(folder)
     tokenizer = Tokenizer.load(folder, config.vocab_size)

@@ -30,6 +30,7 @@ def _load(order: Order) -> Any:
         dtype=settings.dtype,
         vision=settings.vision,
         cache_megabytes=settings.cache_megabytes,
+        timeout=settings.hub_timeout,
         progress=order.progress,
     )
 

@@ -61,15 +61,11 @@ from sgv_demo.engines.sharegpt4video.tiles import normalized, plan_tiles, tile_v
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer, load_tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.options import GenerationOptions
-from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo, Frame, Generation, Trace, Turn
 
-__all__ = ["PUBLISHED_OPTIONS", "ShareGPT4Video", "figures", "load", "published_indices"]
+__all__ = ["ShareGPT4Video", "figures", "load", "published_indices"]
 
 Vision: TypeAlias = Literal["anyres", "published"]
-
-PUBLISHED_OPTIONS = GenerationOptions(beams=1, max_new_tokens=1024, temperature=0.1, top_p=0.9)
-"""What the published page decodes with (app.py); its script run.py is greedy with 512 tokens."""
 
 
 @dataclass(slots=True)
@@ -318,6 +314,7 @@ def load(
     device: str = "auto",
     vision: str = "anyres",
     cache_megabytes: int = 2048,
+    timeout: float = 3.0,
     progress: Progress | None = None,
 ) -> ShareGPT4Video:
     """Loads a checkpoint in the published layout.
@@ -329,6 +326,7 @@ def load(
         device: auto, cuda, mps or cpu.
         vision: "anyres" as trained, "published" as the published demo.
         cache_megabytes: most that kept prefixes may take.
+        timeout: seconds until the hub is given up.
         progress: told what is being done.
 
     Raises:
@@ -337,7 +335,6 @@ def load(
     """
     if vision not in ("anyres", "published"):
         raise EngineError(f"Unknown vision mode {vision!r}; use anyres or published.")
-    timeout = Settings.from_env().hub_timeout
     folder = resolve_model(model, timeout=timeout, progress=progress)
     setup = read_setup(folder, progress, timeout)
     place = resolve_device(device)
