@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
+from sgv_demo.cli.flags import Only, command
 from sgv_demo.cli.terminal import loading, write_json
 from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.evaluation.rules import Rules
@@ -17,6 +18,11 @@ from sgv_demo.evaluation.table import BENCHMARKS
 from sgv_demo.formats.exports import clock
 from sgv_demo.settings import Settings
 
+Answering: TypeAlias = Annotated[
+    Settings,
+    Only(("engine", "answerer", "base_url", "remote_model", "quantization", "dtype", "vision")),
+]
+"""What may be said of the engine."""
 Target: TypeAlias = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 """A path, or - for standard output."""
 
@@ -134,16 +140,10 @@ def _asking(name: str) -> Callable[..., None]:
         judge_url: str = "",
         judge_model: str = "",
         at_once: int = 1,
-        pictures: bool = True,
+        pictures: Annotated[bool, Parameter(negative="--no-pictures")] = True,
         fresh: Annotated[bool, Parameter(negative="--resume")] = False,
         json: Target = None,
-        engine: str | None = None,
-        answerer: str | None = None,
-        base_url: str | None = None,
-        model: str | None = None,
-        quantization: Literal["nf4", "int8", "none"] | None = None,
-        dtype: Literal["auto", "bfloat16", "float16", "float32"] | None = None,
-        vision: Literal["anyres", "published"] | None = None,
+        settings: Answering,
     ) -> None:
         """Ask a benchmark's questions and score the answers.
 
@@ -181,36 +181,12 @@ def _asking(name: str) -> Callable[..., None]:
             Forget earlier answers in this folder.
         json:
             Write the scores as JSON; - is standard output. `score` writes more forms.
-        engine:
-            See `engines`.
-        answerer:
-            Hub id or folder of the model.
-        base_url:
-            OpenAI-compatible servers, separated by commas.
-        model:
-            What those servers call the model.
-        quantization:
-            Bits of the weights.
-        dtype:
-            Number format.
-        vision:
-            What the model sees: all tiles, as trained, or the whole view alone.
         """
         from sgv_demo.engines.shelf import load_answerer
         from sgv_demo.evaluation.plan import Part
         from sgv_demo.evaluation.report import few
         from sgv_demo.evaluation.run import Run
 
-        given = {
-            "engine": engine,
-            "answerer": answerer,
-            "base_url": base_url,
-            "remote_model": model,
-            "quantization": quantization,
-            "dtype": dtype,
-            "vision": vision,
-        }
-        settings = replace(Settings.from_env(), **{name: value for name, value in given.items() if value is not None})
         benchmark = BENCHMARKS[name]
         part = Part(tuple(filter(None, tasks.split(","))), limit, seed, _shard(shard))
         pool = benchmark.read(annotations, videos, answers)
@@ -230,7 +206,9 @@ def _asking(name: str) -> Callable[..., None]:
 
 
 for _name, _benchmark in BENCHMARKS.items():
-    app.command(_asking(_name), name=_name, help=f"Ask the questions of {_benchmark.title} and score the answers.")
+    app.command(
+        command(_asking(_name)), name=_name, help=f"Ask the questions of {_benchmark.title} and score the answers."
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:
