@@ -86,7 +86,10 @@ def _compare(visitor: Visitor) -> None:
     visitor.room("Compare")
     page = visitor.page
     expect(page.get_by_role("list", name="What differs")).to_contain_text("mode: sliding ↔ fast")
-    expect(page.get_by_role("table", name="Captions side by side").locator("del").first).to_be_visible()
+    table = page.get_by_role("table", name="Captions side by side")
+    expect(table.locator(".compare-row .text").first).to_be_visible()
+    marked = "t => [...t.querySelectorAll('del, ins')].map((e) => e.innerText).join('').length / t.innerText.length"
+    assert table.evaluate(marked) < 0.5, "two forms of one video are no wall of marks"
     page.locator("#comparison").get_by_role("button", name="Frames").first.click()
     expect(page.locator(".slider img.over")).to_be_visible()
     visitor.picture("tour-2-compare")
