@@ -151,7 +151,7 @@ def test_a_second_run_keeps_the_first_for_comparing(visitor: Visitor, clip: Path
     table = page.get_by_role("table", name="Captions side by side")
     expect(table).to_contain_text("sliding · Scripted")
     expect(table).to_contain_text("fast · Scripted")
-    expect(page.get_by_role("list", name="What differs")).to_contain_text("mode: sliding ↔ fast")
+    expect(page.get_by_role("list", name="What differs")).to_contain_text("Captions: sliding ↔ fast")
     rows = page.locator("#comparison .compare .compare-row")
     expect(rows).to_have_count(2)
     expect(rows.nth(1).locator("del").first).to_be_visible()

@@ -54,7 +54,7 @@ def test_captioner(user: Visitor, clip: Path) -> None:
     user.ready(clip)
     number(user, "Longest caption (tokens)", "16")
     user.run().done()
-    card = user.cards().nth(1)
+    card = user.active(1)
     expect(card).to_be_visible()
     card.get_by_text("What the model saw").click()
     expect(card.locator(".saw pre")).to_contain_text("[UNUSED_TOKEN_146]")

@@ -85,7 +85,7 @@ def _sliding_then_fast(visitor: Visitor) -> int:
 def _compare(visitor: Visitor) -> None:
     visitor.room("Compare")
     page = visitor.page
-    expect(page.get_by_role("list", name="What differs")).to_contain_text("mode: sliding ↔ fast")
+    expect(page.get_by_role("list", name="What differs")).to_contain_text("Captions: sliding ↔ fast")
     table = page.get_by_role("table", name="Captions side by side")
     expect(table.locator(".compare-row .text").first).to_be_visible()
     marked = "t => [...t.querySelectorAll('del, ins')].map((e) => e.innerText).join('').length / t.innerText.length"
