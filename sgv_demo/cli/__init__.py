@@ -22,6 +22,7 @@ COMMANDS = {
     "ask": ("sgv_demo.cli.commands:ask", "Answer one question about a video."),
     "chat": ("sgv_demo.cli.commands:chat", "A conversation about a video, in the terminal."),
     "engines": ("sgv_demo.cli.commands:engines", "Which engines there are."),
+    "check": ("sgv_demo.cli.commands:check", "Does this machine give the known answers?"),
     "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
     "evaluate": ("sgv_demo.evaluation.commands:app", "The paper's three benchmarks, run and scored."),
     "serve": ("sgv_demo.cli.commands:serve", "Start the page."),

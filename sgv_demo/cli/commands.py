@@ -248,6 +248,15 @@ def engines(
 
 
 @command
+def check() -> None:
+    """Versions, devices, memory, and whether both models' code gives its known answers here."""
+    from sgv_demo.engines.check import report
+
+    for line in report():
+        print(line, flush=True)
+
+
+@command
 def quantize(*, out: Annotated[Path, Parameter(help="Folder for the checkpoint.")], settings: Both) -> None:
     """Saves a checkpoint with its weights in 4 or 8 bit."""
     from sgv_demo.engines.shelf import save_quantized

@@ -15,6 +15,7 @@ from torch import nn
 from transformers.utils import logging as transformers_logging
 
 from sgv_demo.engines import compose, prompts
+from sgv_demo.engines.check import TRYING, check_captioner
 from sgv_demo.engines.local import figures as memory
 from sgv_demo.engines.local.decoding import Beams, Chooser, Sampler, Text, generate, prefill
 from sgv_demo.engines.local.loading import (
@@ -290,13 +291,16 @@ def load(
         progress: told what is going on.
 
     Raises:
-        EngineError: not found, not this model, damaged, or not for this device.
+        EngineError: not found, not this model, damaged, not for this device; or the packages that are installed here
+            make this code compute something else.
         OutOfMemoryError: the weights don't fit.
     """
     tell = progress or (lambda _text, _share: None)
     where = resolve_device(device)
     kind = resolve_dtype(dtype, where)
     label = model_label(model)
+    tell(TRYING, None)
+    check_captioner()
     tell(f"Looking for {label}", None)
     folder = resolve_model(model, timeout=timeout, progress=progress)
     tell(f"Checking the files of {label}", None)

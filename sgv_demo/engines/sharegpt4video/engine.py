@@ -19,6 +19,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from sgv_demo.engines import Scene
+from sgv_demo.engines.check import TRYING, check_answerer
 from sgv_demo.engines.compose import published_indices, shown_grid
 from sgv_demo.engines.local.decoding import Sampler, Text, generate
 from sgv_demo.engines.local.figures import weight_bytes
@@ -330,11 +331,15 @@ def load(
         progress: told what is being done.
 
     Raises:
-        EngineError: the files can't be had, are damaged, or are not ShareGPT4Video's; an option has no such value.
+        EngineError: the files can't be had, are damaged, or are not ShareGPT4Video's; an option has no such value; or
+            the packages that are installed here make this code compute something else.
         OutOfMemoryError: the weights don't fit.
     """
     if vision not in ("anyres", "published"):
         raise EngineError(f"Unknown vision mode {vision!r}; use anyres or published.")
+    if progress is not None:
+        progress(TRYING, None)
+    check_answerer()
     folder = resolve_model(model, timeout=timeout, progress=progress)
     setup = read_setup(folder, progress, timeout)
     place = resolve_device(device)
