@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from sgv_demo.engines import Captioner, prompts
-from sgv_demo.engines.local import decoding, streaming
+from sgv_demo.engines.local import decoding, scheduler
 from sgv_demo.engines.local.decoding import Sampler, Text, prefill
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner import tiling
@@ -234,7 +234,7 @@ def test_out_of_memory_after_the_first_word_is_not_begun_again(engine, network, 
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_closing_stops_within_a_token(engine, network, monkeypatch, beams):
-    monkeypatch.setattr(streaming, "TICK", 0.01)
+    monkeypatch.setattr(scheduler, "TICK", 0.01)
     steps = []
     hook = network.output.register_forward_hook(lambda *_: steps.append(1))
     generation = engine.recaption("a boat", GenerationOptions(beams=beams, max_new_tokens=20_000))
@@ -249,7 +249,7 @@ def test_closing_stops_within_a_token(engine, network, monkeypatch, beams):
 
 
 def test_closing_while_the_prompt_is_read_never_decodes(engine, network, monkeypatch):
-    monkeypatch.setattr(streaming, "TICK", 0.01)
+    monkeypatch.setattr(scheduler, "TICK", 0.01)
     monkeypatch.setattr(decoding, "CHUNK", 4)
     passes = []
     run = network.hidden
@@ -269,7 +269,7 @@ def test_closing_while_the_prompt_is_read_never_decodes(engine, network, monkeyp
 
 def test_an_answer_that_ends_with_its_last_token_is_not_cut_off(engine, monkeypatch):
     made = [*engine._tokenizer.encode("boat"), engine._tokenizer.end_turn]
-    monkeypatch.setattr(engine, "_work", lambda *_: lambda put, _stop: put(made))
+    monkeypatch.setattr(engine._scheduler, "run", lambda _job: (piece for piece in [made]))
     _, trace = drain(engine.recaption("a boat", GenerationOptions(max_new_tokens=len(made))))
     assert trace.finish == "stop"
     assert "Cut off" not in trace.note
@@ -279,7 +279,7 @@ def test_blank_and_cut_off_answers_are_said(engine, network, monkeypatch):
     _, trace = drain(engine.recaption("a boat", FEW))
     assert trace.finish == "length"
     assert "Cut off after 4 tokens" in trace.note
-    monkeypatch.setattr(engine, "_work", lambda *_: lambda put, _stop: put([engine._tokenizer.end_turn]))
+    monkeypatch.setattr(engine._scheduler, "run", lambda _job: (piece for piece in [[engine._tokenizer.end_turn]]))
     text, trace = drain(engine.recaption("a boat", FEW))
     assert text == ""
     assert trace.finish == "stop"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -261,17 +260,11 @@ def test_closing_during_the_prefill_stops_after_a_chunk(engine, monkeypatch):
     assert ask(engine, scene())[1].token_ids == with_rest
 
 
-def test_two_visitors_at_once_get_the_answers_they_would_get_alone(checkpoint, engine):
+def test_visitors_at_once_get_the_answers_they_would_get_alone(checkpoint, engine):
     alone = make(checkpoint)
     questions = {i: (scene(seed=i % 2), f"Question {i}?") for i in range(6)}
     expected = {i: ask(alone, *asked)[1].token_ids for i, asked in questions.items()}
     found: dict[int, tuple[int, ...]] = {}
-    turns: list[int] = []
-
-    def note(*_: Any) -> None:
-        turns.append(threading.get_ident())
-
-    engine.network.model.language_model.norm.register_forward_pre_hook(note)
 
     def visit(i: int) -> None:
         found[i] = ask(engine, *questions[i])[1].token_ids
@@ -282,15 +275,13 @@ def test_two_visitors_at_once_get_the_answers_they_would_get_alone(checkpoint, e
     for thread in threads:
         thread.join(60)
     assert found == expected
-    changes = sum(one != other for one, other in pairwise(turns))
-    assert changes < len(questions), "answers were computed in turns, not one after the other"
 
 
-def test_a_waiting_visitor_may_leave(engine):
+def test_a_visitor_may_leave_while_another_is_answered(engine):
     first = engine.answer(scene(), "Why?", (), GenerationOptions(max_new_tokens=50))
     next(first)
     second = engine.answer(scene(), "Why?", (), GenerationOptions(max_new_tokens=50))
-    assert next(second) == ""
+    next(second)
     second.close()
     first.close()
     assert ask(engine, scene())[1].token_ids

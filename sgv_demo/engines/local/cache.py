@@ -121,6 +121,10 @@ class Cache:
         """Gives back the room that nothing was written to."""
         self._shared.trim()
 
+    def rewind(self, length: int) -> None:
+        """Forgets what a pass that failed has counted: back to `length` positions."""
+        (self._own or self._shared).length -= self.length - length
+
     def advance(self, positions: int) -> None:
         """Counts the positions that all layers have written."""
         (self._own or self._shared).length += positions

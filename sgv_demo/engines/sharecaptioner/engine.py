@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from transformers.utils import logging as transformers_logging
 from sgv_demo.engines import compose, prompts
 from sgv_demo.engines.check import TRYING, check_captioner
 from sgv_demo.engines.local import figures as memory
-from sgv_demo.engines.local.decoding import Beams, Chooser, Sampler, Text, generate, prefill
+from sgv_demo.engines.local.decoding import Beams, Chooser, Sampler, Text, prefill
 from sgv_demo.engines.local.loading import (
     Progress,
     check_memory,
     empty_cache,
+    free_memory,
     gigabytes,
     memory_guard,
     model_label,
@@ -29,7 +29,8 @@ from sgv_demo.engines.local.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.local.streaming import Put, Work, stream_ids, stream_text
+from sgv_demo.engines.local.scheduler import Job, Scheduler
+from sgv_demo.engines.local.streaming import stream_text
 from sgv_demo.engines.sharecaptioner import MODEL, NAME, tiling
 from sgv_demo.engines.sharecaptioner.checkpoint import (
     COMPANIONS,
@@ -80,6 +81,7 @@ class ShareCaptioner:
         self._folder = folder
         self._device = network.device
         self._limit = network.config.max_position_embeddings
+        self._scheduler = Scheduler(network, lambda: free_memory(self._device))
 
     @property
     def info(self) -> EngineInfo:
@@ -167,9 +169,9 @@ class ShareCaptioner:
         ids = self._tokenizer.encode_turn(question.text, typed=question.typed)
         length = len(ids) + (tiling.visual_tokens(*tiles) if tiles else 0)
         new = self._room(length, options.max_new_tokens)
-        work = self._work(network, ids, fitted, options, new)
+        job = self._job(network, ids, fitted, options, length, new)
         with memory_guard(self._device):
-            token_ids = yield from stream_text(stream_ids(work), self._tokenizer.response)
+            token_ids = yield from stream_text(self._scheduler.run(job), self._tokenizer.response)
         cut_off = len(token_ids) >= new and token_ids[-1] not in self._stops(options.beams)
         notes = [note.strip(), network.config.scaling_note, _decoding_note(options)]
         if not self._tokenizer.response(token_ids):
@@ -212,25 +214,23 @@ class ShareCaptioner:
             return Beams(options.beams, new, stops)
         return Sampler(new, stops, options.temperature, options.top_p)
 
-    def _work(
+    def _job(
         self,
         network: InternLMXComposer2ForCausalLM,
         ids: list[int],
         fitted: Picture | None,
         options: GenerationOptions,
+        length: int,
         new: int,
-    ) -> Work:
-        """What runs in the thread: see the picture, read the prompt, decode."""
+    ) -> Job:
+        """What the scheduler runs: see the picture, read the prompt of `length` positions, decode."""
 
-        @torch.inference_mode()
-        def work(put: Put, stop: threading.Event) -> None:
+        def begin() -> Text:
             picture = network.embed_picture(tiling.pixels(fitted)) if fitted is not None else None
             prompt, image = network.embed_prompt(ids, picture)
-            text = Text(prompt, network.new_cache(), self._chooser(options, new), image)
-            for piece in generate(network, text, stop.is_set):
-                put(piece)
+            return Text(prompt, network.new_cache(), self._chooser(options, new), image)
 
-        return work
+        return Job(begin, network.cache_shape.position_bytes * (length + options.beams * new))
 
     def _loaded(self) -> InternLMXComposer2ForCausalLM:
         if self._network is None:
@@ -238,14 +238,16 @@ class ShareCaptioner:
         return self._network
 
     def unload(self) -> None:
-        """Frees the weights. Later calls raise `EngineError`."""
-        self._network = None
+        """Frees the weights, once nothing runs. Later calls raise `EngineError`."""
+        with self._scheduler.alone():
+            self._network = self._scheduler.network = None
         empty_cache(self._device)
 
     def move(self, device: str) -> None:
         """Takes the weights to another device, such as "cpu" while another model has the GPU; not during a step."""
         before, self._device = self._device, torch.device(device)
-        torch.nn.Module.to(self._loaded(), self._device)
+        with self._scheduler.alone():
+            torch.nn.Module.to(self._loaded(), self._device)
         empty_cache(before)
 
     def save_quantized(self, out: Path) -> None:

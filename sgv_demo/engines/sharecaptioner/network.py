@@ -233,12 +233,15 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel):
             return text, None
         return torch.cat((text[:, :1], picture.to(text.dtype), text[:, 1:]), dim=1), slice(1, 1 + picture.shape[1])
 
+    @property
+    def cache_shape(self) -> CacheShape:
+        """What one position of a text takes."""
+        config, dtype = self.config, self.plora_glb_GN.dtype
+        return CacheShape(config.num_hidden_layers, config.num_key_value_heads, config.head_dim, dtype, self.device)
+
     def new_cache(self) -> Cache:
         """An empty cache for one text."""
-        config, dtype = self.config, self.plora_glb_GN.dtype
-        return Cache(
-            CacheShape(config.num_hidden_layers, config.num_key_value_heads, config.head_dim, dtype, self.device)
-        )
+        return Cache(self.cache_shape)
 
     def embed(self, ids: Tensor) -> Tensor:
         """(n,) token ids → (1, n, D)."""

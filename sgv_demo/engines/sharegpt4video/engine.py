@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerFast
 from sgv_demo.engines import Scene
 from sgv_demo.engines.check import TRYING, check_answerer
 from sgv_demo.engines.compose import published_indices, shown_grid
-from sgv_demo.engines.local.decoding import Sampler, Text, generate
+from sgv_demo.engines.local.decoding import Sampler, Text
 from sgv_demo.engines.local.figures import weight_bytes
 from sgv_demo.engines.local.loading import (
     Progress,
@@ -35,7 +35,8 @@ from sgv_demo.engines.local.loading import (
     resolve_dtype,
     resolve_model,
 )
-from sgv_demo.engines.local.streaming import TICK, Put, stream_ids, stream_text
+from sgv_demo.engines.local.scheduler import Job, Scheduler
+from sgv_demo.engines.local.streaming import stream_text
 from sgv_demo.engines.prompts import Wording
 from sgv_demo.engines.sharegpt4video import MODEL, NAME
 from sgv_demo.engines.sharegpt4video.config import Setup, read_setup
@@ -80,7 +81,7 @@ class _Step:
 
 
 class ShareGPT4Video:
-    """An `Answerer`. One answer at a time: a second visitor waits for the first."""
+    """An `Answerer`. Several answers are written side by side; each is the one that it would be alone."""
 
     default_frames = 16
 
@@ -116,6 +117,8 @@ class ShareGPT4Video:
         self._stop_ids = tuple(dict.fromkeys((*stop_ids(network, setup), self._tokenizer.end)))
         self._prefixes = PrefixCache(cache_bytes)
         self._lock = threading.Lock()
+        """Held while the kept prefixes are looked at or changed."""
+        self._scheduler = Scheduler(network, lambda: free_memory(network.device))
 
     @property
     def info(self) -> EngineInfo:
@@ -136,24 +139,19 @@ class ShareGPT4Video:
         """
         if not question.strip():
             raise EngineError("The question is empty; type one.")
-        while not self._lock.acquire(timeout=TICK):
-            yield ""
-        try:
-            yield from self._answer(scene, question, history, options)
-        finally:
-            self._lock.release()
+        yield from self._answer(scene, question, history, options)
 
     def unload(self) -> None:
         """Gives the memory back; later questions raise an `EngineError`."""
-        with self._lock:
+        with self._scheduler.alone(), self._lock:
             device = self.network.device
-            self._network = None
+            self._network = self._scheduler.network = None
             self._prefixes.clear()
             empty_cache(device)
 
     def move(self, device: str) -> None:
         """Takes the weights to another device, as to "cpu" while another model has the GPU; drops kept prefixes."""
-        with self._lock:
+        with self._scheduler.alone(), self._lock:
             before = self.network.device
             self._prefixes.clear()
             torch.nn.Module.to(self.network, torch.device(device))
@@ -165,7 +163,7 @@ class ShareGPT4Video:
         Raises:
             EngineError: nothing is quantized, or `out` can't be written.
         """
-        with self._lock:
+        with self._scheduler.alone():
             save_checkpoint(self.network, self._setup, out)
 
     def forget(self) -> None:
@@ -193,7 +191,8 @@ class ShareGPT4Video:
                 new = yield from self._decode(step, options)
         except OutOfMemoryError as error:
             step.prefix = Prefix(None, [], self.network.new_cache())
-            self._prefixes.clear()
+            with self._lock:
+                self._prefixes.clear()
             empty_cache(device)
             fewer = max(len(scene.frames) // 2, 1)
             raise OutOfMemoryError(
@@ -215,7 +214,9 @@ class ShareGPT4Video:
     def _begin(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> _Step:
         longest_side = (scene.wording or Wording()).longest_side
         key = f"{scene.key or digest(scene.frames)} {longest_side}"
-        shown = self._prefixes.shown(key) or (self._show(scene.frames, longest_side) if scene.frames else None)
+        with self._lock:
+            shown = self._prefixes.shown(key)
+        shown = shown or (self._show(scene.frames, longest_side) if scene.frames else None)
         prompt = fit_prompt(
             self._tokenizer,
             question.encode("utf-8", "replace").decode("utf-8"),
@@ -225,7 +226,9 @@ class ShareGPT4Video:
             window=self.window,
             new_tokens=options.max_new_tokens,
         )
-        return _Step(key, shown, prompt, self._prefixes.take(key) or Prefix(shown, [], self.network.new_cache()))
+        with self._lock:
+            prefix = self._prefixes.take(key)
+        return _Step(key, shown, prompt, prefix or Prefix(shown, [], self.network.new_cache()))
 
     def _turns(self, history: Sequence[Turn]) -> Sequence[Turn]:
         """Earlier answers by their own ids, so that all of the prefix is found again; the published demo tokenises
@@ -250,9 +253,7 @@ class ShareGPT4Video:
         """
         known: tuple[int, ...] = step.prompt.ids
         try:
-            new = yield from stream_text(
-                stream_ids(lambda put, stop: self._generate(step, options, put, stop)), self._tokenizer.text
-            )
+            new = yield from stream_text(self._scheduler.run(self._job(step, options)), self._tokenizer.text)
             known += new
         except (GeneratorExit, KeyboardInterrupt):
             self._keep(step, known)
@@ -262,19 +263,22 @@ class ShareGPT4Video:
 
     def _keep(self, step: _Step, ids: Sequence[int]) -> None:
         step.prefix.settle(ids)
-        self._prefixes.put(step.key, step.prefix)
+        with self._lock:
+            self._prefixes.put(step.key, step.prefix)
 
-    @torch.inference_mode()
-    def _generate(self, step: _Step, options: GenerationOptions, put: Put, stop: threading.Event) -> None:
-        """Runs in the stream's thread: reads what isn't kept yet, and decodes."""
+    def _job(self, step: _Step, options: GenerationOptions) -> Job:
+        """What the scheduler runs: read what isn't kept yet, and decode."""
         network, prompt = self.network, step.prompt
-        self._make_room(len(prompt.ids) + prompt.new_tokens)
-        rest = prompt.ids[step.prefix.match(prompt.ids) :]
-        picture = self._see(step.shown) if step.shown and PICTURE in rest else None
-        sampler = Sampler(prompt.new_tokens, self._stop_ids, options.temperature, options.top_p)
-        text = Text(prompt_embeddings(network, rest, picture), step.prefix.cache, sampler)
-        for piece in generate(network, text, stop.is_set):
-            put(piece)
+
+        def begin() -> Text:
+            self._make_room(len(prompt.ids) + prompt.new_tokens)
+            rest = prompt.ids[step.prefix.match(prompt.ids) :]
+            picture = self._see(step.shown) if step.shown and PICTURE in rest else None
+            sampler = Sampler(prompt.new_tokens, self._stop_ids, options.temperature, options.top_p)
+            return Text(prompt_embeddings(network, rest, picture), step.prefix.cache, sampler)
+
+        each = bytes_per_position(self._setup.text, network.dtype.itemsize)
+        return Job(begin, each * (len(prompt.ids) + prompt.new_tokens))
 
     def _see(self, shown: Shown) -> torch.Tensor:
         """(positions, hidden) embeddings of a picture."""
@@ -295,7 +299,8 @@ class ShareGPT4Video:
         free = free_memory(model.device)
         needed = 2 * each * positions  # growing copies
         if free is not None and free < needed:
-            self._prefixes.release(needed - free)
+            with self._lock:
+                self._prefixes.release(needed - free)
             empty_cache(model.device)
 
     def _note(self, prompt: Prompt, new: Sequence[int], options: GenerationOptions) -> str:
