@@ -23,7 +23,7 @@ import numpy as np
 from sgv_demo.keyframes.similarity import HistogramEmbedder
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, Picture
-from sgv_demo.video.reader import open_video
+from sgv_demo.video import open_video
 
 FPS = 30
 EVERY = 2.0

@@ -29,7 +29,7 @@ from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
 from sgv_demo.types import Evidence, Frame, Keyframe
-from sgv_demo.video.reader import open_video
+from sgv_demo.video import open_video
 
 EVERY = 2.0
 """Seconds between samples."""

@@ -18,7 +18,7 @@ from sgv_demo.options import QuestionOptions, SamplingOptions
 from sgv_demo.results.store import content_hash
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame
-from sgv_demo.video.reader import VideoReader, open_video
+from sgv_demo.video import VideoReader, open_video
 
 
 def prepare_scene(

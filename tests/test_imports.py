@@ -95,3 +95,20 @@ def test_imports_go_one_way() -> None:
 
 def test_every_module_has_a_station() -> None:
     assert {station(importer) for importer, _ in imports()} <= {*STATIONS, ""}
+
+
+def test_only_the_worker_touches_what_decodes() -> None:
+    """A stranger's file is opened behind the process boundary, and nowhere else."""
+    root = Path(sgv_demo.__file__).parent
+    outside = []
+    for path in sorted(root.rglob("*.py")):
+        place = path.relative_to(root)
+        if place.parts[:2] == ("video", "decoding") or place == Path("video/worker.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{a.name}" for a in node.names]
+            forbidden = ("av.", "decord.", "sgv_demo.video.decoding.")
+            outside += [f"{place}: {name}" for name in names if f"{name}.".startswith(forbidden)]
+    assert outside == []

@@ -60,7 +60,7 @@ def frames(
     """Writes pictures at the wanted times and prints which came."""
     from PIL import Image
 
-    from sgv_demo.video.reader import open_video
+    from sgv_demo.video import open_video
 
     wanted = sorted(at)
     found: list[tuple[float, Path]] = []

@@ -17,7 +17,7 @@ from sgv_demo.evaluation.benchmark import Benchmark, Question
 from sgv_demo.evaluation.frames import FOLDER_FPS
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame, VideoInfo
-from sgv_demo.video.reader import Backend, VideoReader, open_video
+from sgv_demo.video import Backend, VideoReader, open_video
 
 WRONG_IN_DECORD = (".avi",)
 """Suffixes whose pictures the published reader gets wrong: the same numbers are read by the other one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextvars import copy_context
 from queue import Full, Queue
 from types import TracebackType
@@ -27,11 +27,14 @@ class _Outcome:
         return True
 
 
-def ahead(source: Generator[T, None, None], most: int) -> Generator[T, None, None]:
+def ahead(
+    source: Generator[T, None, None], most: int, interrupt: Callable[[], None] = lambda: None
+) -> Generator[T, None, None]:
     """Yields what `source` yields, which runs in a thread of its own and is at most `most` items ahead.
 
     The thread starts with the first item that is asked for, inherits the caller's context, and has ended, `source`
-    closed, when this ends, is closed or fails.
+    closed, when this ends, is closed or fails. `interrupt` is called then, from outside that thread: what it waits for
+    may take long.
 
     Raises:
         Whatever `source` raises, after the items before it.
@@ -66,6 +69,7 @@ def ahead(source: Generator[T, None, None], most: int) -> Generator[T, None, Non
             yield item[0]
     finally:
         stop.set()
+        interrupt()
         thread.join()
     if outcome.error is not None:
         raise outcome.error

@@ -33,7 +33,7 @@ from sgv_demo.keyframes.similarity import Embedder, make_embedder
 from sgv_demo.options import SamplingOptions
 from sgv_demo.settings import Settings
 from sgv_demo.types import Evidence, Frame, Keyframe, Sample, VideoInfo
-from sgv_demo.video.reader import VideoReader, open_video
+from sgv_demo.video import VideoReader, open_video
 
 CHOOSING_LONG_SIDE = 480
 """Pixels: enough for similarity and motion while a maximum number of keyframes is being chosen."""
@@ -75,12 +75,21 @@ def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generato
         SettingsError: an option is out of bounds, the range is empty, or it takes too many samples.
     """
     check(sampling, settings)
-    return ahead(_watch(path, sampling, settings), _AHEAD)
+    opened: list[VideoReader] = []
+    return ahead(_watch(path, sampling, settings, opened), _AHEAD, lambda: _close(opened))
 
 
-def _watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:
+def _close(opened: list[VideoReader]) -> None:
+    for reader in opened:
+        reader.close()
+
+
+def _watch(
+    path: Path, sampling: SamplingOptions, settings: Settings, opened: list[VideoReader]
+) -> Generator[Event | Step, None, None]:
     backend = "decord" if sampling.published else "pyav"
     with ThreadPoolExecutor(1) as loading, open_video(path, settings, backend=backend) as reader:
+        opened.append(reader)
         teller = _Teller(sampling)
         if teller.text:
             # The models load while the first frames are read; what goes wrong with them shows at the first reading.

@@ -35,7 +35,7 @@ from sgv_demo.ui.boundary import UNFORESEEN
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.handlers import recaption_events
-from sgv_demo.video.reader import open_video
+from sgv_demo.video import open_video
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,10 @@ Message: TypeAlias = dict[str, Any]
 _LENGTH = struct.Struct("<I")
 MOST_HEADER_BYTES = 1 << 20
 
+OUT_OF_MEMORY = "Reading this file needs more memory than is allowed; scale the video down or shorten it."
+MEMORY_EXIT = 3
+"""Exit status of a reading process that found itself over its memory."""
+
 
 def pack(message: Message) -> bytes:
     """Header bytes with their length in front."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import queue
-import resource
 import sys
 import threading
 import time
@@ -22,10 +21,12 @@ from typing import BinaryIO
 from sgv_demo.errors import VideoError
 from sgv_demo.settings import Settings
 from sgv_demo.types import Frame
-from sgv_demo.video import reader as readers
-from sgv_demo.video.wire import Message, info_to_dict, pack, receive
+from sgv_demo.video import VideoReader
+from sgv_demo.video.decoding import open_here
+from sgv_demo.video.wire import MEMORY_EXIT, OUT_OF_MEMORY, Message, info_to_dict, pack, receive
 
-OUT_OF_MEMORY = "Reading this file needs more memory than is allowed; scale the video down or shorten it."
+_LOOK = 0.2
+"""Seconds between two looks at the memory in use, where the system has no limit for it."""
 
 
 class Worker:
@@ -42,12 +43,11 @@ class Worker:
         opening = self._inbox.get()
         known = {spec.name for spec in fields(Settings)}
         settings = Settings(**{k: v for k, v in opening["settings"].items() if k in known})
-        limit(settings)
+        limits = "bounded" if limit(settings) else "watched" if watch_memory(settings) else "none"
         try:
-            video = readers.open_here(Path(opening["path"]), settings, opening["backend"], self._beat)
-            self._send(
-                {"kind": "opened", "info": info_to_dict(video.info), "count": video.frame_count, "fps": video.fps}
-            )
+            video = open_here(Path(opening["path"]), settings, opening["backend"], self._beat)
+            facts = {"info": info_to_dict(video.info), "count": video.frame_count, "fps": video.fps}
+            self._send({"kind": "opened", "limits": limits, **facts})
             while True:
                 self._serve(video, self._inbox.get())
         except VideoError as error:
@@ -58,7 +58,7 @@ class Worker:
             self._send({"kind": "broken", "traceback": traceback.format_exc()})
             raise
 
-    def _serve(self, video: readers.VideoReader, request: Message) -> None:
+    def _serve(self, video: VideoReader, request: Message) -> None:
         long_side = request.get("long_side")
         if request["op"] == "frames":
             found = video.frames(start=request["start"], end=request["end"], long_side=long_side)
@@ -108,17 +108,48 @@ class Worker:
         os._exit(0)
 
 
-def limit(settings: Settings) -> None:
-    """Bounds what this process may take from now on."""
+def limit(settings: Settings) -> bool:
+    """Bounds what this process may take from now on; False where the system can't."""
+    try:
+        import resource
+    except ImportError:
+        return False
     memory = settings.reader_memory_mb * 2**20
-    # Data counts what is really allocated; the address space also holds mapped libraries and reserved stacks.
-    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_AS, memory + 2**30)):
-        resource.setrlimit(kind, (most, most))
     # Far more than the longest video takes; a hang is noticed by the app long before.
     seconds = int(600 + 4 * settings.max_seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    # Data counts what is really allocated; the address space also holds mapped libraries and reserved stacks.
+    bounds = {
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_AS: memory + 2**30,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,
+    }
+    refused = 0
+    for kind, most in bounds.items():
+        try:
+            resource.setrlimit(kind, (most, most))
+        except (OSError, ValueError):
+            # macOS refuses a bound below what the process has mapped already.
+            refused += 1
+    return not refused
+
+
+def watch_memory(settings: Settings) -> bool:
+    """Has this process end when it holds more than it may; False where its memory can't be read."""
+    try:
+        import psutil
+    except ImportError:
+        return False
+    process, most = psutil.Process(), settings.reader_memory_mb * 2**20
+
+    def watch() -> None:
+        while process.memory_info().rss <= most:
+            time.sleep(_LOOK)
+        os._exit(MEMORY_EXIT)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return True
 
 
 def main() -> None:

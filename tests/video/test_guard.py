@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -15,9 +17,11 @@ import pytest
 
 import sgv_demo
 from sgv_demo.errors import VideoError
+from sgv_demo.events import Opened
+from sgv_demo.keyframes.watch import watch
+from sgv_demo.options import SamplingOptions
 from sgv_demo.settings import Settings
-from sgv_demo.video import guard as isolated
-from sgv_demo.video.reader import open_video, probe
+from sgv_demo.video import VideoReader, guard, open_video, probe
 from tests.support.video_files import number_in, write_clip, write_picture
 
 ROOT = str(Path(sgv_demo.__file__).resolve().parent.parent)
@@ -43,7 +47,7 @@ PyavReader.frames = broken
 {change}
 worker.main()
 """
-    monkeypatch.setattr(isolated, "worker_command", lambda: [sys.executable, "-P", "-c", program])
+    monkeypatch.setattr(guard, "worker_command", lambda: [sys.executable, "-P", "-c", program])
 
 
 def workers() -> list[psutil.Process]:
@@ -60,11 +64,6 @@ def test_reads_like_the_reader_itself(clip: Path) -> None:
         assert found[1].image.shape == (48, 64, 3)
         assert [number_in(f.image) for f in video.near([0, 2], last=True)] == [0, 24, 47]
         assert [number_in(f.image) for f in video.at_indices([5, 40, 40])] == [5, 40, 40]
-
-
-def test_decord_runs_there_too(clip: Path) -> None:
-    with open_video(clip, Settings(), backend="decord") as video:
-        assert [number_in(f.image) for f in video.at_indices([0, 24])] == [0, 24]
 
 
 def test_a_refusal_arrives_word_for_word(tmp_path: Path) -> None:
@@ -151,7 +150,7 @@ import os, sys
 sys.path.insert(0, {ROOT!r})
 from pathlib import Path
 from sgv_demo.settings import Settings
-from sgv_demo.video.reader import open_video
+from sgv_demo.video import open_video
 import psutil
 with open_video(Path({str(clip)!r}), Settings()) as video:
     frames = iter(video.frames())
@@ -182,7 +181,7 @@ def test_the_app_itself_loads_no_video_library() -> None:
     code = f"""
 import sys
 sys.path.insert(0, {ROOT!r})
-import sgv_demo.video.reader, sgv_demo.video.guard
+import sgv_demo.video.guard
 heavy = {{"av", "decord", "cv2"}} & set(sys.modules)
 assert not heavy, heavy
 """
@@ -194,3 +193,103 @@ def test_a_file_in_the_working_folder_is_not_imported(clip: Path, monkeypatch: p
     monkeypatch.chdir(clip.parent)
     assert probe(clip, Settings()).size == (128, 96)
     assert os.path.exists("av.py")
+
+
+BUSY = {
+    "decoding": "for _ in iter(int, 1): pass",
+    "asleep": "time.sleep(600)",
+    "deaf": "signal.signal(signal.SIGTERM, signal.SIG_IGN); ctypes.PyDLL(None).pause()",
+    "talking": "while True: self._beat()",
+}
+
+
+def read_on(video: VideoReader) -> None:
+    with pytest.raises(VideoError, match="closed"):
+        list(video.frames())
+
+
+@pytest.mark.parametrize("work", BUSY.values(), ids=BUSY)
+def test_twenty_closed_in_mid_work_leave_none_within_a_second(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    sabotage(monkeypatch, work)
+    for _ in range(5):
+        with ExitStack() as readers:
+            videos = [readers.enter_context(open_video(clip, Settings())) for _ in range(4)]
+            threads = [threading.Thread(target=read_on, args=(video,)) for video in videos]
+            for thread in threads:
+                thread.start()
+            assert len(workers()) == 4
+            for video in videos:
+                began = time.monotonic()
+                video.close()
+                assert time.monotonic() - began < 1
+            for thread in threads:
+                thread.join(5)
+                assert not thread.is_alive()
+            assert not workers()
+
+
+def test_a_watch_that_is_closed_ends_its_readers_within_a_second(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import sgv_demo.video.decoding.pyav as p; p.PyavReader.near = broken"
+    sabotage(monkeypatch, "ctypes.PyDLL(None).pause()", program)
+    events = watch(clip, SamplingOptions(read_text=False), Settings())
+    assert isinstance(next(events), Opened)
+    began = time.monotonic()
+    events.close()
+    assert time.monotonic() - began < 1
+    assert not workers()
+
+
+def test_no_thread_outlives_its_reader(clip: Path) -> None:
+    before = threading.active_count()
+    for _ in range(5):
+        with open_video(clip, Settings()) as video:
+            next(iter(video.frames()))
+    assert threading.active_count() == before
+
+
+def without(folder: Path, *modules: str) -> dict[str, str]:
+    """An environment in which these modules can't be imported, in any process."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Blocker:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name in {modules!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Blocker())\n"
+        f"for name in {modules!r}:\n"
+        "    sys.modules.pop(name, None)\n"
+    )
+    return os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}
+
+
+def test_a_whole_caption_where_decord_and_unix_are_missing(clip: Path, tmp_path: Path) -> None:
+    environment = without(tmp_path / "blocked", "decord", "fcntl", "resource")
+    out = tmp_path / "out.json"
+    command = [sys.executable, "-m", "sgv_demo", "caption", str(clip), "--engine", "measured", "--no-text", "--json"]
+    for extra in ([], ["--sampling", "published"]):
+        done = subprocess.run(
+            [*command, str(out), *extra], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        written = out.read_text()
+        assert '"captions"' in written
+        assert ("decord isn't installed" in written) == bool(extra)
+        out.unlink()
+    check = "import sgv_demo.video.worker, sys; assert not {'fcntl', 'resource'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], cwd=ROOT, env=environment, check=True)
+
+
+def test_memory_is_watched_where_it_can_not_be_bounded(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hoard = "hoard = [bytearray(50_000_000) for _ in range(20) if not time.sleep(0.1)]; time.sleep(60)"
+    sabotage(monkeypatch, hoard, "worker.limit = lambda settings: False")
+    guard._tell.cache_clear()
+    with open_video(clip, Settings(reader_memory_mb=400)) as video:
+        assert "is watched instead" in caplog.text
+        with pytest.raises(VideoError, match="more memory"):
+            list(video.frames())
+    assert not workers()

@@ -34,7 +34,7 @@ from sgv_demo.ui.video.pace import Kind, Pace, Spent, guessed_keyframes, timed
 from sgv_demo.ui.video.progress import buttons, captions_tab, looking, progress
 from sgv_demo.ui.video.timeline import timeline
 from sgv_demo.ui.visit import Talk, Token, Visit
-from sgv_demo.video.reader import open_video
+from sgv_demo.video import open_video
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ _NEAR_ENOUGH = 0.0006
 
 
 class DecordReader:
-    """See `sgv_demo.video.reader.VideoReader`."""
+    """See `sgv_demo.video.VideoReader`."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
         """Raises VideoError when decord can't read the file."""
@@ -76,6 +76,9 @@ class DecordReader:
         if any(not 0 <= i < self.frame_count for i in indices):
             raise VideoError(f"The video has {self.frame_count} pictures; choose numbers below that.")
         return (self._frame(i, None) for i in indices)
+
+    def close(self) -> None:
+        """See the protocol; a reading in this very process ends when its iterator is closed."""
 
     def _on_display(self, wanted: float) -> int:
         return max(0, bisect_right(self._starts, wanted + _NEAR_ENOUGH) - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class PyavReader:
         *,
         beat: Callable[[], None] = lambda: None,
         strategy: Strategy = "auto",
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Probes the file.
 
@@ -39,6 +41,7 @@ class PyavReader:
             settings: limits.
             beat: called for every decoded picture, as a sign of life.
             strategy: forces one way of reaching wanted pictures, for comparison.
+            notes: sentences to begin with.
 
         Raises:
             VideoError: the file can't be used.
@@ -51,7 +54,7 @@ class PyavReader:
         self._flawed: set[int] = set()
         self._transparent = False
         self._plan = Plan(self._index, strategy)
-        self.info = self._facts.info
+        self.info = replace(self._facts.info, notes=(*notes, *self._facts.info.notes))
         self.frame_count = len(self._index.times)
         self.fps = self._facts.average_rate
 
@@ -97,6 +100,9 @@ class PyavReader:
         if any(not 0 <= i < self.frame_count for i in indices):
             raise VideoError(f"The video has {self.frame_count} pictures; choose numbers below that.")
         return (frame for run in _increasing_runs(indices) for frame in self._numbered(iter(run), None, repeat=True))
+
+    def close(self) -> None:
+        """See the protocol; a reading in this very process ends when its iterator is closed."""
 
     def _numbered(self, numbers: Iterator[int], long_side: int | None, *, repeat: bool) -> Iterator[Frame]:
         """The pictures with these numbers, never decreasing; with `repeat` one for each, the same again if need be."""
