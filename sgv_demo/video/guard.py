@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -164,7 +164,7 @@ class _Inbox:
 
 
 def _fill(
-    take: Callable[[], _Arrival | str], pipe: BinaryIO, arrived: queue.Queue[_Arrival | str], closed: threading.Event
+    take: Callable[[], _Arrival | str], pipe: IO[bytes], arrived: queue.Queue[_Arrival | str], closed: threading.Event
 ) -> None:
     """The thread: waits for room before it takes the next, so that nothing is decoded far ahead."""
     with pipe:
@@ -180,7 +180,7 @@ def _fill(
                 return
 
 
-def _take(pipe: BinaryIO, most_pixels: int) -> _Arrival | str:
+def _take(pipe: IO[bytes], most_pixels: int) -> _Arrival | str:
     """The next message on the pipe with its picture, or the sentence that ends the reading."""
     try:
         head = _read(pipe, 4)
@@ -199,12 +199,12 @@ def _take(pipe: BinaryIO, most_pixels: int) -> _Arrival | str:
     return _Arrival(message, Frame(shown_at, image)) if _read_into(pipe, image.data.cast("B")) else CRASHED
 
 
-def _read(pipe: BinaryIO, length: int) -> bytes:
+def _read(pipe: IO[bytes], length: int) -> bytes:
     data = bytearray(length)
     return bytes(data) if _read_into(pipe, memoryview(data)) else b""
 
 
-def _read_into(pipe: BinaryIO, view: memoryview) -> bool:
+def _read_into(pipe: IO[bytes], view: memoryview) -> bool:
     """Fills the buffer; False where the pipe ends before."""
     done = 0
     while done < len(view):
