@@ -32,7 +32,9 @@ SCRIPTS = {"zh": re.compile(r"[\u4e00-\u9fff]")}
 
 PASSED_ON = {
     "str(error)": "the message of an error that was raised elsewhere",
-    "str(message['message'])": "the same, from the reading process",
+    "str(arrival.message['message'])": "the same, from the reading process",
+    "fate": "one of the guard's sentences on a process that is gone",
+    "self._fate()": "the same",
     "message.message": "the same, from a ZeroGPU worker",
     "event.failure.message": "the same, from a step",
     "told.sentence": "the same, through the page's boundary",
