@@ -47,9 +47,9 @@ def length(seconds: float) -> str:
     return f"{seconds / 3600:.2g} h"
 
 
-def size(count: float) -> str:
+def gigabytes(count: float) -> str:
     """Bytes for people, in powers of ten: "5.3 GB", "12 MB"."""
-    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def counted(number: int, noun: str) -> str:

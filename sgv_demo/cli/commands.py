@@ -180,6 +180,7 @@ def recaption(
     from sgv_demo.engines.shelf import load_captioner
     from sgv_demo.steps import recaption as run
 
+    settings.bounded(prompt, "prompt")
     captioner = load_captioner(settings, progress=loading)
     text, trace = print_generation(run(prompt, captioner, how), quiet=out.alone)
     record = {
@@ -205,6 +206,7 @@ def ask(
     from sgv_demo.asking import looked_at
     from sgv_demo.cli.conversation import Conversation
 
+    settings.bounded(question, "question")
     conversation = Conversation(video, options, settings)
     turn, trace = conversation.ask(question, quiet=out.alone)
     frames = [{"index": index, "time": time} for index, time in looked_at(conversation.scene)]

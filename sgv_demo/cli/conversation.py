@@ -24,7 +24,7 @@ class Conversation:
 
     def __init__(self, video: Path, options: QuestionOptions, settings: Settings) -> None:
         """Loads the answerer and looks at the video once."""
-        self.options = options
+        self.options, self.settings = options, settings
         self.answerer = load_answerer(settings, progress=loading)
         self.scene = self._look(video, settings)
         self.history: list[Turn] = []
@@ -42,8 +42,10 @@ class Conversation:
         """Asks, prints the answer as it comes, remembers the turn.
 
         Raises:
+            SettingsError: the question is too long.
             EngineError: the engine failed, or its answer is blank (published sampling takes that as it comes).
         """
+        self.settings.bounded(question, "question")
         text, trace = print_generation(
             ask(self.scene, question, self.history, self.answerer, self.options.generation), quiet=quiet
         )

@@ -21,12 +21,17 @@ from typing import IO, Any
 
 from sgv_demo.clean import clean, clean_data, decode
 from sgv_demo.errors import DatasetError
+from sgv_demo.times import parse_seconds
 
 WHOLE = "-1"
 """The idx of the whole video's caption."""
 LONGEST_LINE = 16_000_000
 """Bytes of one record at most; a longer line is skipped."""
 
+MOST_WORDS = 50
+"""Words and phrases of one search at most."""
+_BIT = 500
+"""Records that are looked at before whoever searches may end it."""
 _QUERY = re.compile(r'"([^"]+)"|(\S+)')
 _DECODER = json.JSONDecoder()
 _ASCII = bytes(range(128))
@@ -157,15 +162,12 @@ def _times(value: object) -> tuple[float, ...]:
 
 
 def _seconds(value: object) -> float | None:
-    parts = value.split(":") if isinstance(value, str) else [value]
-    total = 0.0
-    for part in parts:
-        if isinstance(part, bool) or not isinstance(part, (str, int, float)):
-            return None
-        try:
-            total = total * 60 + float(part)
-        except (ValueError, OverflowError):
-            return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        total = parse_seconds(value) if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError):
+        return None
     return total if 0 <= total < 1e7 else None
 
 
@@ -286,7 +288,14 @@ class Dataset:
     def search(
         self, words: str = "", *, folder: str | None = None, shortest: int = 0, longest: int | None = None
     ) -> list[int]:
-        """Numbers of the records that hold all the words, in the file's order.
+        """Numbers of the records that hold all the words, in the file's order; see `scan`."""
+        scanned = self.scan(words, folder=folder, shortest=shortest, longest=longest)
+        return [number for numbers in scanned for number in numbers]
+
+    def scan(
+        self, words: str = "", *, folder: str | None = None, shortest: int = 0, longest: int | None = None
+    ) -> Iterator[list[int]]:
+        """What `search` finds, bit by bit: whoever takes no more of it ends it.
 
         Args:
             words: whole words, any case; `pan*` finds words that begin so, "in quotes" finds a phrase. Words in
@@ -294,19 +303,28 @@ class Dataset:
             folder: only records of this source folder.
             shortest: characters of all captions together, at least.
             longest: the same at most.
+
+        Raises:
+            DatasetError: more than `MOST_WORDS` words.
         """
-        wanted = [_needle(a or b) for a, b in _QUERY.findall(words.casefold())]
+        asked = {a or b for a, b in _QUERY.findall(words.casefold())}
+        if len(asked) > MOST_WORDS:
+            raise DatasetError(f"This search has {len(asked):,} words; write {MOST_WORDS} at most.")
+        wanted = [_needle(word) for word in asked]
         wanted.sort(key=lambda needle: -len(needle.plain))  # long words are rare ones: most records end there
         source = None if folder is None else self._folders.get(folder, -1)
         found: list[int] = []
         for number, size in enumerate(self._characters):
+            if number % _BIT == _BIT - 1:
+                yield found
+                found = []
             if size < shortest or (longest is not None and size > longest):
                 continue
             if source is not None and self._folder_of[number] != source:
                 continue
             if not wanted or self._holds(number, wanted):
                 found.append(number)
-        return found
+        yield found
 
     def _holds(self, number: int, wanted: list[_Needle]) -> bool:
         text = self._text[self._ends[number - 1] if number else 0 : self._ends[number]]

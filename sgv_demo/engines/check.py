@@ -18,13 +18,13 @@ from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig
 
 from sgv_demo.engines.local.decoding import CHUNK, Beams, Chooser, Network, Sampler, Text, generate
 from sgv_demo.engines.local.loading import free_memory
-from sgv_demo.engines.offers import gigabytes
 from sgv_demo.engines.sharecaptioner.config import LINEARS, XComposer2Config
 from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
 from sgv_demo.engines.sharegpt4video import network as llava
 from sgv_demo.engines.sharegpt4video.tiles import plan_tiles
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE
 from sgv_demo.errors import EngineError
+from sgv_demo.times import gigabytes
 
 PACKAGES = ("torch", "transformers", "tokenizers", "bitsandbytes", "accelerate", "numpy", "pillow")
 """Whose versions decide what comes out."""

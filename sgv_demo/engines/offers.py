@@ -16,8 +16,3 @@ ANSWERER_MODEL = SHAREGPT4VIDEO.hub_id
 SMOL = _SMOLVLM.models
 OFFICIAL = (SHARECAPTIONER, SHAREGPT4VIDEO)
 MODELS = tuple(model for engine in ENGINES.values() for model in engine.models)
-
-
-def gigabytes(count: float) -> str:
-    """Bytes for people: 5.3 GB, 12 MB."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -15,8 +15,8 @@ from sgv_demo.cli.terminal import loading, write_json
 from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.evaluation.rules import Rules
 from sgv_demo.evaluation.table import BENCHMARKS
-from sgv_demo.formats.exports import clock
 from sgv_demo.settings import Settings
+from sgv_demo.times import clock
 
 Answering: TypeAlias = Annotated[
     Settings,

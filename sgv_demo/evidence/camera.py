@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from sgv_demo.evidence.doubts import said
 from sgv_demo.evidence.flow import Step
 from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
-from sgv_demo.evidence.words import clock, join, sentence, span, when
+from sgv_demo.evidence.words import join, sentence, span, when
+from sgv_demo.times import clock
 from sgv_demo.types import CameraMove, Caption, Evidence, Look
 
 _NET = {"shift": 0.015, "zoom": 0.02, "roll": 0.035}

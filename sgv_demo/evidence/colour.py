@@ -10,8 +10,9 @@ import numpy as np
 
 from sgv_demo.evidence.kind import Gap, Kind, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import colours
-from sgv_demo.evidence.words import clock, join, percent, sentence, span
+from sgv_demo.evidence.words import join, percent, sentence, span
 from sgv_demo.keyframes.similarity import HistogramEmbedder
+from sgv_demo.times import clock
 from sgv_demo.types import ColourChange, Evidence, Look
 
 _DIFFER = 0.3

@@ -10,7 +10,8 @@ from sgv_demo.evidence.doubts import said
 from sgv_demo.evidence.flow import Step
 from sgv_demo.evidence.kind import Kind, Lane, Phrase, Record, Span, Topic, Wordings
 from sgv_demo.evidence.look import appearance
-from sgv_demo.evidence.words import clock, join
+from sgv_demo.evidence.words import join
+from sgv_demo.times import clock
 from sgv_demo.types import Caption, Evidence, Look
 
 _SHOWN = 10.0

@@ -8,7 +8,8 @@ from typing import Any
 
 from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
 from sgv_demo.evidence.look import light_word
-from sgv_demo.evidence.words import clock, percent, sentence, span
+from sgv_demo.evidence.words import percent, sentence, span
+from sgv_demo.times import clock
 from sgv_demo.types import Evidence, Look
 
 _SHOWN = 0.02

@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
-from sgv_demo.evidence.words import clock, quoted, sentence, span
+from sgv_demo.evidence.words import quoted, sentence, span
+from sgv_demo.times import clock
 from sgv_demo.types import Caption, Evidence, Look
 
 _ALIKE = 0.7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sgv_demo.times import clock as clock
+from sgv_demo.times import clock
 
 _PLACES = {"top": "at the top", "bottom": "at the bottom", "left": "on the left", "right": "on the right"}
 _VARYING = re.compile(r"\d+:\d\d(?::\d\d)?|“[^”]*”")

@@ -21,6 +21,7 @@ from sgv_demo.dataset.index import entry_from_record
 from sgv_demo.dataset.record import from_entry
 from sgv_demo.errors import DatasetError, StoreError
 from sgv_demo.results.record import parse
+from sgv_demo.times import parse_seconds
 from sgv_demo.types import Caption
 
 MOST_CHARACTERS = 2_000_000
@@ -127,13 +128,8 @@ def parse_captions(text: str) -> Brought:
 
 def seconds(clock: str) -> float:
     """Seconds of "1:02:03.5", "02:03,500", "0:12", or "00:00:02:500" with milliseconds after a third colon."""
-    parts = re.sub(r"\s", "", clock).split(":")
-    if len(parts) == 4:
-        parts[2:] = [f"{parts[2]}.{parts[3]}"]
-    total = 0.0
-    for part in parts:
-        total = total * 60 + float(part.replace(",", "."))
-    return total
+    text = re.sub(r"\s", "", clock)
+    return parse_seconds(".".join(text.rsplit(":", 1)) if text.count(":") == 3 else text)
 
 
 def _captions(cues: Iterable[_Cue], unread: int) -> Brought:

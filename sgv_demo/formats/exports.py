@@ -10,8 +10,7 @@ from sgv_demo.events import Analysis
 from sgv_demo.evidence import phrases
 from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
 from sgv_demo.results.record import to_record
-from sgv_demo.times import clock as clock
-from sgv_demo.times import timestamp
+from sgv_demo.times import clock, timestamp
 from sgv_demo.types import Caption, Evidence
 
 

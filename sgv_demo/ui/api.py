@@ -7,7 +7,6 @@ what is said of them come from the fields of `sgv_demo.options`; clients pass th
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from inspect import Parameter, Signature, getdoc
@@ -31,13 +30,11 @@ from sgv_demo.results.record import to_record
 from sgv_demo.settings import Settings
 from sgv_demo.types import EngineInfo, Trace, Turn
 from sgv_demo.ui.ask.handlers import answering
-from sgv_demo.ui.boundary import UNFORESEEN
+from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.handlers import recaption_events
 from sgv_demo.video import open_video
-
-log = logging.getLogger(__name__)
 
 _ENGINE = 8
 """Its place among a run's parameters."""
@@ -121,14 +118,10 @@ def _expose(
     @wraps(endpoint)
     def call(*values: Any) -> Iterator[Any]:
         given = dict(zip((name for name, _, _ in made), values, strict=True))
-        try:
+        with boundary(f"/{endpoint.__name__}") as told:
             yield from endpoint(given)
-        except SgvError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        except Exception as error:
-            # The API's boundary: a client gets a sentence, the log the traceback.
-            log.exception("An API call failed")
-            raise gr.Error(UNFORESEEN, print_exception=False) from error
+        if told.sentence:
+            raise gr.Error(told.sentence, print_exception=False)
 
     cast(Any, call).__signature__ = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name, _, _ in made])
     call.__doc__ = f"{getdoc(endpoint)}\n\nArgs:" + "".join(f"\n    {name}: {about}" for name, _, about in made)
@@ -226,7 +219,7 @@ class Endpoints:
         Result: {"answer", "frames": [seconds], "history", "engine", "token_ids"}.
         """
         options = read(QuestionOptions, given, self.desk.settings)
-        question, turns = given["question"] or "", _turns(given["history"])
+        question, turns = given["question"] or "", _turns(given["history"], self.desk.settings)
         answer, times, label, tokens = "", [], "", ()
         items = answering(self.desk, _path(given), question, turns, given["engine"], options, None)
         for batch in batches(items, seconds=0.25):
@@ -244,11 +237,11 @@ class Endpoints:
             yield {"answer": answer, "frames": times, "history": pairs, "engine": label, "token_ids": list(tokens)}
 
 
-def _turns(history: object) -> tuple[Turn, ...]:
+def _turns(history: object, settings: Settings) -> tuple[Turn, ...]:
     """Earlier questions and answers.
 
     Raises:
-        SettingsError: they aren't pairs of texts.
+        SettingsError: they aren't pairs of texts, or a question is too long.
     """
     try:
         pairs = _HISTORY.validate_python(history or [])
@@ -256,7 +249,7 @@ def _turns(history: object) -> tuple[Turn, ...]:
         raise SettingsError(
             "The history isn't a list of [question, answer] pairs of texts; send what the last call gave."
         ) from error
-    return tuple(Turn(question, answer) for question, answer in pairs)
+    return tuple(Turn(settings.bounded(question, "question"), answer) for question, answer in pairs)
 
 
 def _path(given: Mapping[str, Any]) -> Path:

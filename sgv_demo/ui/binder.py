@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -238,14 +239,15 @@ class Page:
         self.on.stream(parts["dataset_file"].upload, data.open, [parts["dataset_file"]], concurrency_limit=2)
         self.on.stream(parts["dataset_offered"].click, data.offered, [], concurrency_limit=2)
         search = ("dataset", "dataset_words", "dataset_folder", "dataset_shortest", "dataset_longest")
-        for event in (
+        asked = [
             parts["dataset_find"].click,
             parts["dataset_words"].submit,
             parts["dataset_folder"].input,
             parts["dataset_shortest"].submit,
             parts["dataset_longest"].submit,
-        ):
-            self.on.now(event, data.find, [parts[name] for name in search])
+        ]
+        given = [parts[name] for name in search]
+        self.on.stream(partial(gr.on, asked), data.find, given, concurrency_limit=4, trigger_mode="always_last")
         opened = [parts["dataset"], parts["dataset_found"]]
         self.on.now(parts["dataset_random"].click, data.anywhere, opened)
         for name in ("dataset_results", "dataset_record"):

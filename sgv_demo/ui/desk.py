@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from sgv_demo.engines import REMOTE, Answerer, Captioner
-from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError, SgvError
 from sgv_demo.results.links import People
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
+from sgv_demo.times import gigabytes
 from sgv_demo.types import EngineInfo
 from sgv_demo.ui.parts import PictureUrl
 from sgv_demo.ui.served import Served, picture_address

@@ -12,8 +12,9 @@ from sgv_demo.engines.measured.engine import INFO as MEASURED
 from sgv_demo.engines.offers import MODELS
 from sgv_demo.formats.markup import macros
 from sgv_demo.settings import Settings
+from sgv_demo.times import length
 from sgv_demo.types import EngineInfo
-from sgv_demo.ui.parts import amount, hint, length, limits
+from sgv_demo.ui.parts import amount, hint, limits
 from sgv_demo.ui.served import example_address
 
 

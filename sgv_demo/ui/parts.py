@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from sgv_demo.formats.markup import macros
 from sgv_demo.settings import Settings
+from sgv_demo.times import length
 from sgv_demo.types import TraceMark, VideoInfo
 
 PictureUrl = Callable[[str | None], str]
@@ -29,15 +30,6 @@ def file_name(address: str) -> str:
 def amount(megabytes: float) -> str:
     """ "800 MB", "2 GB"."""
     return f"{megabytes / 1024:.3g} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
-
-
-def length(seconds: float) -> str:
-    """ "12 s", "5 min", "2 h": rounded, for people."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.2g} h"
 
 
 def between(least: float, most: float) -> str:

@@ -272,3 +272,11 @@ def test_a_port_past_the_last_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError, match="There is no port 99999; choose one from 1 to 65535"):
         free_port(Settings(port=99999))
     assert free_port(Settings(port=LAST_PORT)) == LAST_PORT
+
+
+def test_a_text_that_is_too_long_is_one_sentence_before_anything_is_loaded(
+    clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for what, arguments in (("prompt", ["recaption"]), ("question", ["ask", str(clip)])):
+        assert main([*arguments, "x" * 8001]) == 1
+        assert capsys.readouterr().err == f"error: This {what} has 8,001 characters; write 8,000 at most.\n"

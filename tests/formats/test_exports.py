@@ -11,11 +11,12 @@ from itertools import pairwise
 import pytest
 
 from sgv_demo.formats.captions_in import parse_captions
-from sgv_demo.formats.exports import clock, cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
+from sgv_demo.formats.exports import cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
 from sgv_demo.formats.table import BY_NAME
 from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results.provenance import told
 from sgv_demo.results.review import NONE
+from sgv_demo.times import clock
 from sgv_demo.types import Caption, Evidence, Moving, TraceMark
 from tests.support.samples import ENGINE, EVIDENCE, analysis
 

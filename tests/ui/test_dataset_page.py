@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from sgv_demo.dataset.index import Dataset
+from sgv_demo.errors import DatasetError, SettingsError
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.ui.dataset import view as dataset_view
@@ -74,14 +76,34 @@ def test_a_broken_file_says_so(handlers: DatasetHandlers, tmp_path: Path) -> Non
 
 
 def test_search_filters_and_pages(handlers: DatasetHandlers, file: Path) -> None:
-    found = handlers.find(str(file), "clip", "odd", 0, None)
+    (found,) = handlers.find(str(file), "clip", "odd", 0, None)
     assert len(found["dataset_found"]) == 22
     assert "Later" in found["dataset_results"]
     page = _act(handlers, file, "page", 20, found["dataset_found"])["dataset_results"]
     assert "21 to 22 of 22" in page
-    assert handlers.find(str(file), "clip", "", 0, None)["dataset_found"][:2] == [0, 2]
-    assert handlers.find(str(file), "clip", "*", 10_000, None)["dataset_found"] == []
-    assert handlers.find("", "clip", "*", 0, None) == {}
+    assert next(handlers.find(str(file), "clip", "", 0, None))["dataset_found"][:2] == [0, 2]
+    assert next(handlers.find(str(file), "clip", "*", 10_000, None))["dataset_found"] == []
+    assert list(handlers.find("", "clip", "*", 0, None)) == []
+
+
+def test_a_search_that_is_too_long_is_one_sentence(handlers: DatasetHandlers, file: Path) -> None:
+    with pytest.raises(SettingsError, match="This search has 8,001 characters; write 8,000 at most"):
+        list(handlers.find(str(file), "x" * 8001, "*", 0, None))
+    with pytest.raises(DatasetError, match="This search has 2,000 words; write 50 at most"):
+        list(handlers.find(str(file), " ".join(chr(0x4E00 + i) for i in range(2000)), "*", 0, None))
+
+
+def test_a_long_search_can_be_ended_while_it_looks(
+    handlers: DatasetHandlers, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(Dataset, "_holds", lambda _self, number, _wanted: bool(looked.append(number)))
+    monkeypatch.setattr("sgv_demo.dataset.index._BIT", 10)
+    monkeypatch.setattr("sgv_demo.ui.dataset.handlers._TELL", 0)
+    searching = handlers.find(str(file), "clip", "*", 0, None)
+    assert next(searching) == {}
+    searching.close()
+    assert len(looked) < 11
 
 
 def test_a_record_shows_and_its_video_plays(handlers: DatasetHandlers, file: Path) -> None:

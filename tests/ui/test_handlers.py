@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from sgv_demo.errors import EngineError, StoreError
+from sgv_demo.errors import EngineError, SettingsError, StoreError
 from sgv_demo.events import Analysis
 from sgv_demo.formats.captions_in import parse_captions, seconds
 from sgv_demo.formats.exports import to_json, to_srt, to_vtt
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
+from sgv_demo.ui.api import Endpoints
 from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.engines.handlers import EngineHandlers
@@ -337,6 +338,15 @@ class TestWriting:
         assert "There are no captions" in writing.clip_asked(None, " ")["clip_result"]
         assert list(writing.clip(None, " ", ENGINE)) == []
         assert "Waiting for the engine" in writing.clip_asked(None, "a cat")["clip_result"]
+
+    def test_a_prompt_that_is_too_long_is_one_sentence(self, room: Room) -> None:
+        *_, last = WritingHandlers(room.desk).recaption("x" * 8001, ENGINE)
+        assert "This prompt has 8,001 characters; write 8,000 at most." in last["recaption_result"]
+
+    def test_the_api_takes_no_earlier_question_that_is_too_long(self, room: Room) -> None:
+        given = {"video": "a.mp4", "question": "q", "history": [["x" * 8001, "a"]], "engine": ENGINE}
+        with pytest.raises(SettingsError, match="This question has 8,001 characters"):
+            list(Endpoints(room.desk).ask(given))
 
     def test_stopped_text_has_no_caret(self, room: Room) -> None:
         first = next(iter(WritingHandlers(room.desk).recaption("a cat", ENGINE)))["recaption_result"]

@@ -20,8 +20,8 @@ from sgv_demo.engines.offers import (
     SMOL_256M,
     SMOL_500M,
     Model,
-    gigabytes,
 )
+from sgv_demo.times import gigabytes
 
 MARGIN = 200_000_000
 """Bytes left free for fragments and small buffers."""

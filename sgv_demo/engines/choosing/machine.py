@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
-import re
 import shutil
 import sys
 import threading
@@ -76,15 +74,10 @@ def is_complete(folder: Path) -> bool:
 
 
 def ram_free() -> int:
-    """Bytes of memory that can still be taken, a container's limit respected; 0 where the system doesn't tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        found = re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text())
-        free = int(found[1]) * 1024 if found else 0
-    elif hasattr(os, "sysconf"):
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    else:
-        free = 0
+    """Bytes of memory that can still be taken, a container's limit respected."""
+    import psutil
+
+    free = psutil.virtual_memory().available
     return min(free, _container_free(Path("/sys/fs/cgroup")) or free)
 
 

@@ -23,8 +23,8 @@ from huggingface_hub.errors import (
 )
 from tqdm.auto import tqdm
 
-from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError
+from sgv_demo.times import gigabytes
 
 Progress: TypeAlias = "Callable[[str, float | None], None]"
 """(what is being done, done share 0..1 or None)."""

@@ -27,8 +27,8 @@ from sgv_demo.engines.local.hub import Progress as Progress
 from sgv_demo.engines.local.hub import first_line
 from sgv_demo.engines.local.hub import model_label as model_label
 from sgv_demo.engines.local.hub import resolve_model as resolve_model
-from sgv_demo.engines.offers import gigabytes
 from sgv_demo.errors import EngineError, OutOfMemoryError
+from sgv_demo.times import gigabytes
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Tensor names with their shapes."""

@@ -15,8 +15,9 @@ from sgv_demo.engines import Scene
 from sgv_demo.engines.measured import NAME, prose
 from sgv_demo.engines.measured.facts import answer_sentences
 from sgv_demo.errors import EngineError
-from sgv_demo.evidence.words import clock, join, sentence
+from sgv_demo.evidence.words import join, sentence
 from sgv_demo.options import GenerationOptions
+from sgv_demo.times import clock
 from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, KeyframeMark, Look, Trace, Turn
 
 INFO = EngineInfo(

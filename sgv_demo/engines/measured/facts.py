@@ -11,7 +11,8 @@ from sgv_demo.engines.measured.prose import describe_gap, describe_look
 from sgv_demo.evidence import KINDS
 from sgv_demo.evidence.kind import Topic
 from sgv_demo.evidence.look import appearance
-from sgv_demo.evidence.words import after_colon, clock, sentence, span
+from sgv_demo.evidence.words import after_colon, sentence, span
+from sgv_demo.times import clock
 from sgv_demo.types import Evidence
 
 _CAN = "This engine measures camera movement, cuts, light, colours, motion and text; it recognises nothing else."

@@ -22,7 +22,6 @@ from sgv_demo.engines.local.loading import (
     check_memory,
     empty_cache,
     free_memory,
-    gigabytes,
     memory_guard,
     model_label,
     resolve_device,
@@ -47,6 +46,7 @@ from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalL
 from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.options import GenerationOptions
+from sgv_demo.times import gigabytes
 from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, Picture, Trace
 
 PAIR_BUDGET = 9

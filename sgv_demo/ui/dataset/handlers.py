@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,9 @@ from sgv_demo.ui.served import video_address
 from sgv_demo.ui.video.handlers import Updates
 
 log = logging.getLogger(__name__)
+
+_TELL = 0.2
+"""Seconds of a search between two moments at which it can be ended."""
 
 
 class DatasetHandlers:
@@ -74,21 +77,32 @@ class DatasetHandlers:
             "dataset_record": "",
         }
 
-    def find(self, path: str, words: str, folder: str, shortest: float | None, longest: float | None) -> Updates:
-        """Searches; the first page of what is found shows."""
+    def find(
+        self, path: str, words: str, folder: str, shortest: float | None, longest: float | None
+    ) -> Generator[Updates, None, None]:
+        """Searches; the first page of what is found shows. Yields now and then, so that it can be ended.
+
+        Raises:
+            SgvError: the search is too long.
+        """
         dataset = self._dataset(path)
         if dataset is None:
-            return {}
-        started = time.perf_counter()
-        found = dataset.search(
-            words or "",
+            return
+        started = told = time.perf_counter()
+        scanned = dataset.scan(
+            self.desk.settings.bounded(words or "", "search"),
             folder=None if folder == "*" else folder,
             shortest=int(shortest or 0),
             longest=int(longest) if longest else None,
         )
-        seconds = time.perf_counter() - started
-        shown = dataset_view.results(dataset, found, 0, seconds)
-        return {"dataset_found": found, "dataset_results": shown, "dataset_record": ""}
+        found: list[int] = []
+        for numbers in scanned:
+            found += numbers
+            if time.perf_counter() - told > _TELL:
+                told = time.perf_counter()
+                yield {}
+        shown = dataset_view.results(dataset, found, 0, time.perf_counter() - started)
+        yield {"dataset_found": found, "dataset_results": shown, "dataset_record": ""}
 
     def anywhere(self, path: str, found: list[int]) -> Updates:
         """A random record of what was found, or of all."""

@@ -11,9 +11,10 @@ from sgv_demo.engines.choosing.choose import MARGIN, Facts, needed
 from sgv_demo.engines.choosing.machine import gather
 from sgv_demo.engines.entry import Engine
 from sgv_demo.engines.local import memory
-from sgv_demo.engines.offers import Model, gigabytes
+from sgv_demo.engines.offers import Model
 from sgv_demo.engines.shelf import AUTO, engine_of, plan, precision
 from sgv_demo.settings import Settings
+from sgv_demo.times import gigabytes
 
 State = Literal["ready", "downloading", "loading", "failed", "available", "to download", "too large", "not set up"]
 

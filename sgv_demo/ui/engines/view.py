@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from sgv_demo.engines.offers import gigabytes
 from sgv_demo.formats.markup import macros
+from sgv_demo.times import gigabytes
 from sgv_demo.ui.engines.rows import EngineRow
 
 _WORDS = {

@@ -50,6 +50,7 @@ class WritingHandlers:
             return iter(())
 
         def events() -> Iterator[EngineInfo | Event]:
+            self.desk.settings.bounded(prompt, "prompt")
             captioner = self.desk.captioner(engine)
             yield captioner.info
             with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:

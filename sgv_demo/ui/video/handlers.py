@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 from sgv_demo import pipeline
-from sgv_demo.engines.offers import gigabytes
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Analysis, Begun, Captioned, Event, Kept, Sampled
 from sgv_demo.keyframes.watch import expected_samples
+from sgv_demo.times import gigabytes
 from sgv_demo.types import VideoInfo
 from sgv_demo.ui import feed
 from sgv_demo.ui.ask import view as chat

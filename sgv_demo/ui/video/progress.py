@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from sgv_demo.events import Analysis
 from sgv_demo.formats.markup import counted, macros
-from sgv_demo.times import clock
-from sgv_demo.ui.parts import between, length, trouble
+from sgv_demo.times import clock, length
+from sgv_demo.ui.parts import between, trouble
 from sgv_demo.ui.visit import Visit
 
 
