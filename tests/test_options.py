@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
 import pytest
 
+import sgv_demo
 from sgv_demo.errors import SettingsError
 from sgv_demo.fields import Spec, check, leaves, read, specs
 from sgv_demo.options import (
@@ -70,3 +77,70 @@ def test_a_bound_can_be_a_setting() -> None:
 def test_a_number_is_a_number(value: object) -> None:
     with pytest.raises(SettingsError, match="Sampling interval can't be"):
         read(AnalysisOptions, {"every": value}, SETTINGS)
+
+
+ELSEWHERE = {
+    "times of a caption, a gap or a range, and the readers' own range": (
+        "start end",
+        "cli/terminal.py evaluation/mvbench.py events.py evidence/moving.py formats/captions_in.py results/record.py "
+        "types.py ui/compare/view.py ui/show/view.py ui/video/view.py ui/binder.py ui/video/handlers.py video/",
+    ),
+    "pictures, of a scene, an answer, a case or a file, and a command": (
+        "frames",
+        "asking.py cli/ engines/__init__.py engines/sharegpt4video/figures.py evaluation/ ui/api.py "
+        "ui/compare/view.py video/",
+    ),
+    "how the published code sees, scores and is chosen": (
+        "published",
+        "engines/entry.py engines/sharegpt4video/engine.py evaluation/ settings.py ui/dataset/layout.py",
+    ),
+    "how alike two keyframes are": ("similarity", "annotation/semantic.py formats/spreadsheet.py types.py"),
+    "the annotation filter's, which is none of a run's": ("threshold", "evaluation/cases.py"),
+    "the threshold in force where none was chosen": ("threshold", "results/"),
+    "a command, and a step that engines have": ("summarize", "cli/__init__.py engines/turns/relay.py"),
+    "the words of other people's interfaces": (
+        "temperature top_p",
+        "engines/remote/servers.py engines/smolvlm/engine.py",
+    ),
+    "the decoder's own: greedy where nobody says otherwise": ("temperature top_p", "engines/local/decoding.py"),
+    "what a benchmark's answers say of themselves": ("max_new_tokens temperature beams", "evaluation/run.py"),
+    "what an act on the page does to its widget": (
+        "similarity threshold mode maximum end",
+        "ui/binder.py ui/layout.py ui/video/handlers.py",
+    ),
+}
+"""Where an option's name stands for something else, or must stand again: the names and files, by the reason."""
+
+
+def _said(tree: ast.AST, names: Mapping[str, Spec]) -> Iterator[tuple[str, int]]:
+    """(option, line) of each place that says an option: its name as a text, a field of its name, its default again."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in names and isinstance(node.value, str):
+            yield node.value, node.lineno
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            if node.target.id in names:
+                yield node.target.id, node.lineno
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            plain = [*node.args.posonlyargs, *node.args.args]
+            by_place = zip(reversed(plain), reversed(node.args.defaults), strict=False)
+            by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            for argument, default in chain(by_place, by_name):
+                spec = names.get(argument.arg)
+                if spec and isinstance(default, ast.Constant) and default.value == spec.default:
+                    yield argument.arg, argument.lineno
+
+
+def test_an_option_stands_at_two_places_its_field_and_its_widget() -> None:
+    names, home = {spec.name: spec for spec in EVERY}, Path(sgv_demo.__file__).parent
+    allowed = [(name, file) for who, where in ELSEWHERE.values() for name in who.split() for file in where.split()]
+    places: dict[str, set[str]] = {name: set() for name in names}
+    needed: set[str] = set()
+    for file in sorted(home.rglob("*.py")):
+        where = file.relative_to(home).as_posix()
+        for name, line in _said(ast.parse(file.read_text(encoding="utf-8")), names):
+            known = {part for who, part in allowed if name == who and where.startswith(part)}
+            needed |= known
+            if not known and where != "options.py":
+                places[name].add("widget" if re.fullmatch(r"ui/\w+/layout\.py", where) else f"{where}:{line}")
+    assert {name: sorted(found - {"widget"}) for name, found in places.items() if found - {"widget"}} == {}
+    assert {part for _, part in allowed} - needed == set(), "exceptions that nothing needs"

@@ -40,8 +40,8 @@ class KeyframeSelector(Generic[Embedding]):
         self,
         threshold: float,
         *,
-        keep_all: bool = False,
-        every: float = 2.0,
+        keep_all: bool,
+        every: float,
         similarity: Callable[[Embedding, Embedding], float] = dot,
     ) -> None:
         """`every` is the sampling interval in seconds; `similarity` compares two embeddings."""

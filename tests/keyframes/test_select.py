@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -15,8 +15,12 @@ def alike(a: float, b: float) -> float:
     return max(0.0, 1 - abs(a - b))
 
 
-def run(values: Sequence[float], blanks: Sequence[int] = (), **options: bool) -> list[Decision]:
-    selector = KeyframeSelector[float](0.9, similarity=alike, **options)
+def choosing(similarity: Callable[[float, float], float] = alike, *, keep_all: bool = False) -> KeyframeSelector[float]:
+    return KeyframeSelector[float](0.9, keep_all=keep_all, every=2.0, similarity=similarity)
+
+
+def run(values: Sequence[float], blanks: Sequence[int] = (), *, keep_all: bool = False) -> list[Decision]:
+    selector = choosing(keep_all=keep_all)
     return [selector.offer(2.0 * i, value, i in blanks) for i, value in enumerate(values)]
 
 
@@ -32,7 +36,7 @@ def test_a_sample_is_compared_with_the_last_kept_one() -> None:
 
 
 def test_a_similarity_at_the_threshold_is_not_kept() -> None:
-    selector = KeyframeSelector[float](0.9, similarity=lambda a, b: 0.9)
+    selector = choosing(lambda a, b: 0.9)
     assert selector.offer(0, 0.0, False).kept
     assert not selector.offer(2, 1.0, False).kept
 
@@ -62,20 +66,20 @@ def test_every_sample() -> None:
     ],
 )
 def test_the_last_frame_closes(values: Sequence[float], time: float, end: float, closes: bool) -> None:
-    selector = KeyframeSelector[float](0.9, similarity=alike)
+    selector = choosing()
     for i, value in enumerate(values):
         selector.offer(2.0 * i, value, False)
     assert selector.close(time, values[-1], end=end).kept is closes
 
 
 def test_something_is_kept_of_an_entirely_blank_video() -> None:
-    selector = KeyframeSelector[float](0.9, similarity=alike)
+    selector = choosing()
     assert not selector.offer(0, 0.0, True).kept
     assert selector.close(1.9, 0.0, end=2.0) == Decision(True, None)
 
 
 def test_rows_are_compared_by_their_dot_product() -> None:
-    selector = KeyframeSelector(0.5)
+    selector = KeyframeSelector(0.5, keep_all=False, every=2.0)
     a, b = np.array([1, 0], np.float32), np.array([0.6, 0.8], np.float32)
     selector.offer(0, a, False)
     decision = selector.offer(2, b, False)
