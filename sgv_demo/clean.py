@@ -54,9 +54,10 @@ def decode(data: bytes) -> tuple[str, str]:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
         if data.startswith(mark):
             return clean(data[len(mark) :].decode(encoding, "replace")), encoding
-    # UTF-16 without its mark: every second byte of Latin text is 0.
-    if 0.3 < data[:64].count(0) / max(1, len(data[:64])) < 0.7:
-        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    # UTF-16 without its mark: every second byte of Latin text is 0, and no other; a video's are anywhere.
+    first, second = data[:64:2].count(0), data[1:64:2].count(0)
+    if max(first, second) > 0.3 * len(data[:64]) and not (first and second):
+        encoding = "utf-16-be" if first else "utf-16-le"
         return clean(data.decode(encoding, "replace")), encoding
     try:
         return clean(data.decode("utf-8")), "utf-8"

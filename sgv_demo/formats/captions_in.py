@@ -84,14 +84,17 @@ def read_captions(path: Path) -> Brought:
     """`parse_captions` on a file in UTF-8, UTF-16 or Windows-1252.
 
     Raises:
-        StoreError: it is too large, can't be read, or see `parse_captions`.
+        StoreError: it is too large, no text, can't be read, or see `parse_captions`.
     """
     try:
         if path.stat().st_size > 4 * MOST_CHARACTERS:
             raise StoreError("This file is too large for captions; give JSON, WebVTT or SRT of at most 8 MB.")
-        text, encoding = decode(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise StoreError(f"“{path.name}” can't be read ({error.strerror}); choose another file.") from error
+    text, encoding = decode(data)
+    if encoding == "windows-1252" and b"\0" in data:  # which every file can be read as, a video too
+        raise StoreError("This file is no text; give JSON, WebVTT, SRT, or one caption a line.")
     brought = parse_captions(text)
     if encoding != "windows-1252":
         return brought

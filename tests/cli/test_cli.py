@@ -140,7 +140,7 @@ def test_recaption_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
         ("caption", "missing.mp4"),
         ("frames", "missing.mp4", "--at", "0", "--out", "x"),
         ("keyframes", "TEXT"),
-        ("summarize", "TEXT"),
+        ("summarize", "CLIP"),
         ("summarize", "missing.json"),
         ("recaption", "  "),
         ("ask", "CLIP", ""),

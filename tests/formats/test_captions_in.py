@@ -267,3 +267,8 @@ def test_a_time_that_is_none_leaves_its_piece_out_and_says_so(value: str) -> Non
     brought = parse_captions(f'[{{"start": {value}, "end": 3, "text": "x"}}, {{"start": 0, "end": 2, "text": "A."}}]')
     assert [c.text for c in brought.captions] == ["A."]
     assert brought.notes == ("1 cue can't be read and was left out.",)
+
+
+def test_a_video_is_no_captions(clip: Path) -> None:
+    with pytest.raises(StoreError, match="This file is no text; give JSON"):
+        read_captions(clip)
