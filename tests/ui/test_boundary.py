@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 import pytest
 
 from sgv_demo.errors import StoreError
+from sgv_demo.settings import Settings
+from sgv_demo.ui.api import _expose
 from sgv_demo.ui.binder import Binder
 from sgv_demo.ui.boundary import UNFORESEEN, boundary
 
@@ -74,3 +76,21 @@ def test_a_closed_stream_is_no_error() -> None:
     items = stream()
     next(items)
     items.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_api_ends_at_the_same_boundary(caplog: pytest.LogCaptureFixture) -> None:
+    def recaption(given: Mapping[str, Any]) -> Iterator[str]:
+        yield given["prompt"]
+        raise KeyError("secret")
+
+    with gr.Blocks() as page:
+        _expose(gr.Button(), gr.JSON(), Settings(), recaption, ["prompt"])
+    (endpoint,) = page.fns.values()
+    answers: Any = endpoint.fn
+    got = answers("a cat")
+    assert next(got) == "a cat"
+    with pytest.raises(gr.Error, match="Something unforeseen went wrong"):
+        next(got)
+    (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert line.getMessage().startswith("Unforeseen in /recaption: KeyError: 'secret' (test_boundary.py:")
+    assert line.exc_info is None
