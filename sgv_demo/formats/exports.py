@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from sgv_demo.events import Analysis
 from sgv_demo.evidence import phrases
 from sgv_demo.results.provenance import LEGEND, prompts, step_line, told
-from sgv_demo.results.record import to_record
 from sgv_demo.times import clock, timestamp
 from sgv_demo.types import Caption, Evidence
-
-
-def to_json(analysis: Analysis) -> str:
-    """The whole result, indented (see the README's "Data")."""
-    return json.dumps(to_record(analysis), ensure_ascii=False, indent=2) + "\n"
 
 
 def cues(analysis: Analysis) -> list[tuple[float, float, str]]:

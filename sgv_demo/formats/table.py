@@ -57,5 +57,3 @@ FORMATS: tuple[Format, ...] = (
     ),
 )
 """In the order in which they are offered."""
-
-BY_NAME = {form.name: form for form in FORMATS}

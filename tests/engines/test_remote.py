@@ -81,8 +81,9 @@ def test_all_roles_stream_from_a_server() -> None:
             (made.answer(scene(4), "What?", [], SHORT), 4),
         ]
         for number, (generation, count) in enumerate(generations):
-            pieces = list(filter(None, generation))
+            *pieces, trace = filter(None, generation)
             assert pieces == ["A ", "small ", "dog."]
+            assert isinstance(trace, Trace)
             request = faults.requests[number]
             assert len(pictures_of(request)) == count
             assert request["stream"] is True

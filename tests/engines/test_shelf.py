@@ -164,14 +164,13 @@ def test_rows_say_what_a_person_wants_to_know(machine) -> None:
     rows = rows_by_key(Settings())
     assert len(rows) == 7
     big, small = rows[BIG], rows[SMALL]
-    assert (big.state, big.download, big.can_load) == ("to download", SHARECAPTIONER.download, True)
+    assert (big.state, big.download) == ("to download", SHARECAPTIONER.download)
     assert big.detail == "17.2 GB to download"
-    assert (small.state, small.download, small.chosen, small.can_load) == ("available", 0, True, True)
+    assert (small.state, small.download, small.chosen) == ("available", 0, True)
     assert (small.there, small.place) == (10**10, "memory")
     assert not rows["measured"].chosen
     assert rows["measured"].state == "ready"
-    assert not rows["measured"].can_unload
-    assert (rows["remote"].state, rows["remote"].can_load) == ("not set up", False)
+    assert rows["remote"].state == "not set up"
     assert rows["remote"].detail == "Start the page with --base-url or SGV_BASE_URL."
     assert all(row.licence and row.label and row.about and row.roles for row in rows.values())
 
@@ -179,24 +178,24 @@ def test_rows_say_what_a_person_wants_to_know(machine) -> None:
 def test_rows_follow_loading(machine) -> None:
     machine(Facts(ram_free=10**10))
     busy = rows_by_key(Settings(), Loaded(stages={BIG: ("Downloading x (1.0 GB of 17.4 GB)", 0.06)}))[BIG]
-    assert (busy.state, busy.detail, busy.can_load) == ("downloading", "Downloading x (1.0 GB of 17.4 GB) 6%", False)
+    assert (busy.state, busy.detail) == ("downloading", "Downloading x (1.0 GB of 17.4 GB) 6%")
     loading_row = rows_by_key(Settings(), Loaded(stages={BIG: ("Loading x", None)}))[BIG]
     assert (loading_row.state, loading_row.detail) == ("loading", "Loading x")
     failed = rows_by_key(Settings(), Loaded(failures={BIG: "No room."}))[BIG]
-    assert (failed.state, failed.detail, failed.can_load) == ("failed", "No room.", True)
+    assert (failed.state, failed.detail) == ("failed", "No room.")
 
     class Engine:
         pass
 
     engine = memory.measured(Engine)
     ready = rows_by_key(Settings(), Loaded({BIG: engine}, failures={BIG: "No room."}))[BIG]
-    assert (ready.state, ready.can_unload, ready.taken) == ("ready", True, memory.taken(engine))
+    assert (ready.state, ready.taken) == ("ready", memory.taken(engine))
 
 
 def test_what_does_not_fit_says_so(machine) -> None:
     machine(Facts(gpu="x", gpu_free=6_000_000_000))
     row = rows_by_key(Settings())[BIG]
-    assert (row.state, row.can_load, row.place) == ("too large", False, "GPU")
+    assert (row.state, row.place) == ("too large", "GPU")
     assert row.detail == "needs 7.7 GB, 6.0 GB are free"
 
 

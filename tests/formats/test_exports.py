@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from dataclasses import replace
 from html import unescape
+from io import StringIO
 from itertools import pairwise
 
 import pytest
 
 from sgv_demo.formats.captions_in import parse_captions
-from sgv_demo.formats.exports import cues, evidence_phrases, to_json, to_markdown, to_srt, to_vtt
-from sgv_demo.formats.table import BY_NAME
+from sgv_demo.formats.exports import cues, evidence_phrases, to_markdown, to_srt, to_vtt
+from sgv_demo.formats.table import FORMATS, to_json
 from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results.provenance import told
 from sgv_demo.results.review import NONE
@@ -121,23 +123,29 @@ def test_every_format_but_subrip_says_how_it_was_made() -> None:
     told_captions = tuple(replace(c, trace=TraceMark(f"Say <what> frame {c.index} shows", 7, 9, 1.5)) for c in PAIRS)
     options = AnalysisOptions(SamplingOptions(threshold=0.87))
     whole = analysis(captions=told_captions, options=options, summary_trace=TraceMark("Sum <it> up", 7, 9, 1.5))
-    for name in ("html", "markdown", "vtt", "csv"):
-        text = unescape(BY_NAME[name].make(whole, NONE, {})).replace("\\", "")
-        for told_as, value in told(whole):
-            assert (value.split(",")[0] if (name, told_as) == ("csv", "Captions") else value) in text, (name, value)
-        for value in ("every 2 s", "0 s to the end", "0.87 to", "1024 tokens", "PP-OCR", "3.5 s", "Sum <it> up"):
+    forms = {form.name: form for form in FORMATS}
+    for name in ("html", "markdown", "vtt"):
+        text = unescape(forms[name].make(whole, NONE, {})).replace("\\", "")
+        for _, value in told(whole):
+            assert value in text, (name, value)
+        for value in ("2 s", "the end of the video", "0.87", "1,024 tokens", "PP-OCR", "3.5 s", "Sum <it> up"):
             assert value in text, (name, value)
         assert "Say <what> frame 1 shows" in text or "Say <what> frame {number} shows" in text, name
+    row = next(csv.DictReader(StringIO(forms["csv"].make(whole, NONE, {}).removeprefix("\ufeff"))))
+    assert (row["engine"], row["every_s"], row["threshold"], row["max_new_tokens"]) == (
+        "Scripted, for tests", "2.0", "0.87", "1024",
+    )  # fmt: skip
+    assert (row["run_took"], row["summary_prompt"]) == ("3.5 s", "Sum <it> up")
     assert "NOTE" not in to_srt(whole)
     assert "Engine" not in to_srt(whole)
 
 
 def test_markdown_says_how_frames_were_taken_and_how_long_a_step_took() -> None:
     text = to_markdown(analysis())
-    assert "- Sampling: every 2 s\n" in text
+    assert "- Sampling interval: 2 s\n" in text
     assert "*written in 1.5 s · 90 tokens in, 7 out*" in text
     published = AnalysisOptions(SamplingOptions(published=True))
-    assert "- Sampling: published frame numbers\n" in to_markdown(analysis(options=published))
+    assert "- Published sampling: yes\n" in to_markdown(analysis(options=published))
 
 
 def test_markdown_says_who_wrote_it_and_escapes_the_rest() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from sgv_demo.formats.report import to_html
 from sgv_demo.formats.spreadsheet import COLUMNS, to_csv
-from sgv_demo.formats.table import BY_NAME, FORMATS
+from sgv_demo.formats.table import FORMATS, to_json
 from sgv_demo.formats.thumbnails import small, stored
 from sgv_demo.results import record, review
 from sgv_demo.results.provenance import facts
@@ -158,10 +158,10 @@ def test_every_format_makes_a_text_and_edits_are_in_it() -> None:
 
 
 def test_json_carries_the_review_and_reads_back() -> None:
-    data = json.loads(BY_NAME["json"].make(analysis(), REVIEW, {}))
+    data = json.loads(to_json(analysis(), REVIEW))
     assert review.from_record(data["review"]) == REVIEW
     assert record.from_record(data).captions == analysis().captions
-    assert "review" not in json.loads(BY_NAME["json"].make(analysis(), NONE, {}))
+    assert "review" not in json.loads(to_json(analysis(), NONE))
 
 
 def test_stored_pictures_are_read_small_and_only_from_the_result(tmp_path: Path) -> None:

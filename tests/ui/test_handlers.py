@@ -16,7 +16,8 @@ import pytest
 from sgv_demo.errors import EngineError, SettingsError, StoreError
 from sgv_demo.events import Analysis
 from sgv_demo.formats.captions_in import parse_captions, seconds
-from sgv_demo.formats.exports import to_json, to_srt, to_vtt
+from sgv_demo.formats.exports import to_srt, to_vtt
+from sgv_demo.formats.table import to_json
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.ui.api import Endpoints

@@ -59,16 +59,6 @@ class EngineRow:
     chosen: bool
     """Whether the settings mean it."""
 
-    @property
-    def can_load(self) -> bool:
-        """Whether a Load button makes sense."""
-        return self.state in ("available", "to download", "failed")
-
-    @property
-    def can_unload(self) -> bool:
-        """Whether an Unload button makes sense."""
-        return self.state == "ready" and self.needed > 0
-
 
 def engine_rows(settings: Settings, loaded: Loaded | None = None) -> list[EngineRow]:
     """Every engine with what a person wants to know before loading it.
