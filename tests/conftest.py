@@ -27,8 +27,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def ordinary_priority() -> Iterator[None]:
-    """Undoes what SVT-AV1's encoder does when root runs it: it leaves its thread at real-time priority, and a process that
-    is started next inherits that and, when it is busy, holds a core against everything else."""
+    """Undoes what SVT-AV1's encoder does when root runs it: it leaves its thread at real-time priority, and a process
+    that is started next inherits that and, when it is busy, holds a core against everything else."""
     yield
     if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
