@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
 from sgv_demo.settings import Settings
@@ -20,17 +17,3 @@ def test_the_terminal_says_who_writes_and_why_where_the_page_is_and_where_result
     assert str(tmp_path) in results
     assert "2 GB" in results
     assert "was taken" not in greeting(settings, 7860)
-
-
-def _seconds(code: str) -> float:
-    """CPU time that a fresh interpreter takes for it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-
-
-def test_the_page_starts_nearly_as_fast_as_a_bare_gradio_page() -> None:
-    bare = _seconds("import gradio")
-    ours = _seconds("import sgv_demo.ui.serve")
-    print(f"imports: {bare:.1f} s of gradio alone, {ours:.1f} s with the page")
-    assert ours <= 1.2 * bare
