@@ -159,7 +159,8 @@ def test_timeline_drag_chooses_a_range_and_a_click_seeks(visitor: Visitor, clip:
     visitor.page.mouse.up()
     start = visitor.page.get_by_label("From (s)")
     expect(start).to_have_value(re.compile(r"^(1\.9\d*|2(\.0\d*)?)$"))
-    expect(visitor.page.locator("#estimate")).to_contain_text("4 samples")
+    # From 1.99 s the sample at 5.99 s comes before the closing one; from 2 s both are one.
+    expect(visitor.page.locator("#estimate")).to_contain_text(re.compile("[34] samples"))
     visitor.run().done()
     expect(visitor.cards().first).to_contain_text("0:02")
 
@@ -256,7 +257,7 @@ def test_the_chosen_theme_survives_a_reload(visitor: Visitor) -> None:
 
 
 def test_a_run_that_was_cut_off_by_a_reload_goes_on(visitor: Visitor, server: Server, clip: Path) -> None:
-    server.script.pause = 0.1
+    server.script.pause = 0.4
     visitor.ready(clip).run()
     expect(visitor.cards().nth(2)).to_have_class(re.compile("live"))
     visitor.page.reload()
