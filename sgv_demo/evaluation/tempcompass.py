@@ -214,6 +214,7 @@ class TempCompass:
         return tempcompass_indices(frames)
 
     def judge(self, asked: Asked, text: str | None, rules: Rules) -> Verdict:
+        """What the rules say of an answer; captions are left to a judge."""
         if asked.task == "captioning":
             return Verdict(None, None, "Captions have no rule: only a judge can rate them.")
         if asked.gold is None:
@@ -231,6 +232,7 @@ class TempCompass:
             return Verdict(None, None, "An option has no “: ”: the published rule fails on it.")
 
     def averages(self, judged: Sequence[Judged]) -> list[Average]:
+        """Percent over all rated questions, then for each task's aspects and fine aspects."""
         rated = [one for one in judged if one.verdict.rating is not None]
         tasks = {one.asked.task for one in rated}
         right, questions = micro(rated)

@@ -159,6 +159,7 @@ class VideoBench:
         return options.by_strict(asked, text) if rules == "strict" else options.by_letters(asked, text, FOLLOWED)
 
     def averages(self, judged: Sequence[Judged]) -> list[Average]:
+        """Both averages, in percent: over all questions, and Video-Bench's own over its groups."""
         known = [one for one in judged if one.asked.gold is not None]
         right, questions = micro(known)
         shares = {

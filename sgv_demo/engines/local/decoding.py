@@ -110,6 +110,7 @@ class Beams:
         return self._ended
 
     def take(self, logits: Tensor) -> list[int]:
+        """Takes the logits (rows, vocabulary) of one pass; returns the likeliest text once the search is done."""
         candidates = self._candidates(logits)
         length = len(self._live[0][1]) + 1
         going_on: list[tuple[int, int, float]] = []
