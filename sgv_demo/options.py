@@ -13,6 +13,8 @@ from sgv_demo.fields import Option, values
 
 OWN_THRESHOLDS = {"histogram": 0.87, "clip": 0.93}
 """Each similarity's own threshold (see `sgv_demo.keyframes.similarity`)."""
+OFFLINE_SIMILARITY = "histogram"
+"""The one that needs no weights."""
 _ENDLESS = 1_000_000
 """Seconds: eleven days, later than the end of any video."""
 
@@ -26,9 +28,10 @@ class SamplingOptions:
     ] = 2.0
     """Seconds between samples."""
     similarity: Annotated[
-        Literal["histogram", "clip"], Option(label="Similarity by", column="similarity_by", place=10)
-    ] = "histogram"
-    """What samples are compared by: colour histograms, or CLIP, which needs its weights."""
+        Literal["auto", "histogram", "clip"], Option(label="Similarity by", column="similarity_by", place=10)
+    ] = "auto"
+    """What samples are compared by: colour histograms, or CLIP, as published, which needs its weights; auto: CLIP where
+    they are at hand (loaded as the answerer's tower, or kept on a machine with a GPU)."""
     threshold: Annotated[
         float | None,
         Option(
@@ -77,12 +80,14 @@ class SamplingOptions:
 
     @property
     def threshold_in_force(self) -> float:
-        """The threshold, or the similarity's own where none was chosen."""
-        return OWN_THRESHOLDS[self.similarity] if self.threshold is None else self.threshold
+        """The threshold, or the similarity's own where none was chosen; a histogram's while that is still open."""
+        own = OWN_THRESHOLDS[OFFLINE_SIMILARITY if self.similarity == "auto" else self.similarity]
+        return own if self.threshold is None else self.threshold
 
     def plain(self) -> SamplingOptions:
         """The same with the similarity's own threshold left to it: the form in which equal options are equal."""
-        return replace(self, threshold=None) if self.threshold == OWN_THRESHOLDS[self.similarity] else self
+        own = OWN_THRESHOLDS.values() if self.similarity == "auto" else (OWN_THRESHOLDS[self.similarity],)
+        return replace(self, threshold=None) if self.threshold in own else self
 
 
 @dataclass(frozen=True, slots=True)

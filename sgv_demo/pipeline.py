@@ -15,6 +15,7 @@ from pathlib import Path
 from sgv_demo.engines import Captioner
 from sgv_demo.errors import SgvError
 from sgv_demo.events import NOBODY, Begun, Captioned, Event, Failed, Finished, Opened, Summarized
+from sgv_demo.keyframes.similarity import settled
 from sgv_demo.keyframes.watch import Step, watch
 from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results.log import Read
@@ -34,6 +35,7 @@ def find_keyframes(path: Path, sampling: SamplingOptions, settings: Settings) ->
         SgvError: the file or the options can't be used.
     """
     started = time.monotonic()
+    sampling = settled(sampling, settings)
     yield Begun(NOBODY, AnalysisOptions(sampling))
     for item in watch(path, sampling, settings):
         if not isinstance(item, Step):
@@ -44,14 +46,18 @@ def find_keyframes(path: Path, sampling: SamplingOptions, settings: Settings) ->
 def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, settings: Settings, take: str = "") -> str:
     """The key under which a store keeps this analysis; another `take` is another analysis with the same options."""
     extra = (settings.frame_long_side, settings.measure_rate, settings.clip_model, *([take] if take else []))
-    return key_of(content_hash(path), engine, options, extra)
+    return key_of(content_hash(path), engine, settle(options, engine, settings), extra)
 
 
-def fitted(options: AnalysisOptions, engine: EngineInfo) -> AnalysisOptions:
-    """`options` with what the engine can't do without: measurements, for one that writes from them."""
-    if engine.needs_evidence and not options.sampling.measure:
-        return replace(options, sampling=replace(options.sampling, measure=True))
-    return options
+def settle(options: AnalysisOptions, engine: EngineInfo, settings: Settings) -> AnalysisOptions:
+    """`options` as a run has them: what they leave open is decided, and what the engine can't do without is there.
+
+    An engine that writes from measurements gets them.
+    """
+    sampling = settled(options.sampling, settings)
+    if engine.needs_evidence:
+        sampling = replace(sampling, measure=True)
+    return replace(options, sampling=sampling)
 
 
 def analyze(
@@ -72,7 +78,7 @@ def analyze(
     Raises:
         SgvError: the file or the options can't be used. A failing engine is a `Failed` event instead.
     """
-    options = fitted(options, captioner.info)
+    options = settle(options, captioner.info, settings)
     if store is None:
         yield Begun(captioner.info, options)
         yield from _Run(path, captioner, options, settings).events()

@@ -117,11 +117,11 @@ def caption(
     """Captions a video; texts stream to standard output unless a result goes there."""
     from sgv_demo.engines.shelf import load_captioner
     from sgv_demo.formats.thumbnails import FEW, SIDE, small, stored
-    from sgv_demo.pipeline import analyze, fitted
+    from sgv_demo.pipeline import analyze, settle
     from sgv_demo.results.store import Store
 
     captioner = load_captioner(settings, progress=loading)
-    options = fitted(options, captioner.info)
+    options = settle(options, captioner.info, settings)
     store = Store(settings.store_path, settings.store_megabytes) if resume else None
     terminal = Terminal(quiet=out.alone, label=captioner.info.label)
     events = analyze(video, captioner, options, settings, store=store)

@@ -75,6 +75,8 @@ class Engine:
     """Whether its weights can be in 4 or 8 bit."""
     shared: bool = False
     """Whether one loaded network fills all its roles."""
+    tower: Callable[[Any], Any] | None = None
+    """The CLIP tower of a loaded engine, by which keyframes can be chosen, too."""
     ready: bool = False
     """Whether there is nothing to load."""
     missing: Callable[[Settings], str] = lambda _settings: ""

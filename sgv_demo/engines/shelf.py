@@ -16,6 +16,7 @@ from sgv_demo.engines.choosing.choose import Facts, Pick, Plan, choose, take_tur
 from sgv_demo.engines.choosing.machine import cached_folder, gather
 from sgv_demo.engines.entry import ROLES, Engine, Order, Progress, Role
 from sgv_demo.errors import SettingsError
+from sgv_demo.keyframes.similarity import lend
 from sgv_demo.settings import Settings
 
 AUTO, OFFICIAL = "auto", "official"
@@ -123,7 +124,10 @@ def _load(role: Role, settings: Settings, progress: Progress | None) -> Any:
         return _shared(engine, order)
     if takes_turns(settings):
         return _seated(engine, order)
-    return measured_load(lambda: engine.load(order))
+    made = measured_load(lambda: engine.load(order))
+    if engine.tower is not None:
+        lend(engine.tower(made))
+    return made
 
 
 def _shared(engine: Engine, order: Order) -> Any:

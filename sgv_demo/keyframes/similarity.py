@@ -6,16 +6,19 @@ Each embedder brings the threshold below which two frames count as different; a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sgv_demo.errors import EngineError, SettingsError
-from sgv_demo.options import OWN_THRESHOLDS
+from sgv_demo.options import OFFLINE_SIMILARITY, OWN_THRESHOLDS, SamplingOptions
+from sgv_demo.settings import Settings
 from sgv_demo.types import Frame
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 CLIP_MODEL = "openai/clip-vit-large-patch14-336"
 """The tower that the published keyframe script compares frames with."""
+_PUBLISHED_SIZES = (1024, 24, 14, 336)
+"""Its width, layers, and the sides of a patch and of the picture in pixels."""
 
 
 class Embedder(Protocol):
@@ -41,13 +46,45 @@ class Embedder(Protocol):
         ...
 
 
-def make_embedder(name: Literal["histogram", "clip"], *, model: str | None = None, timeout: float = 3.0) -> Embedder:
-    """Makes the embedder called `name`.
+_LENT: WeakValueDictionary[str, CLIPVisionModel] = WeakValueDictionary()
+"""The tower of an answerer that is loaded, as long as it is: the same weights need no second copy."""
 
-    Args:
-        name: histogram or clip.
-        model: hub id or folder, for "clip" only.
-        timeout: seconds until the hub is given up.
+
+def lend(tower: CLIPVisionModel) -> None:
+    """Lets samples be compared by a tower that is loaded for another purpose, where it is the published one.
+
+    Not for one that moves between devices, as it may be on its way.
+    """
+    config = tower.config
+    if (config.hidden_size, config.num_hidden_layers, config.patch_size, config.image_size) == _PUBLISHED_SIZES:
+        _LENT[CLIP_MODEL] = tower
+
+
+def at_hand(settings: Settings) -> str:
+    """Where CLIP's weights are, if samples can be compared by them without a wait; "" if they can't.
+
+    On a processor a sample takes seconds, so what merely lies on the disk counts only beside a GPU. ZeroGPU's is not
+    there outside a slot, and none is spent on choosing keyframes.
+    """
+    if settings.zero_gpu:
+        return ""
+    if not settings.clip_model and CLIP_MODEL in _LENT:
+        return "loaded as the answerer's tower"
+    model = settings.clip_model or CLIP_MODEL
+    if not _kept(model) or _device(settings) == "cpu":
+        return ""
+    return "kept on this machine"
+
+
+def settled(sampling: SamplingOptions, settings: Settings) -> SamplingOptions:
+    """`sampling` with a similarity that `auto` leaves open: CLIP where it is at hand, else the colour histogram."""
+    if sampling.similarity != "auto":
+        return sampling
+    return replace(sampling.plain(), similarity="clip" if at_hand(settings) else OFFLINE_SIMILARITY).plain()
+
+
+def make_embedder(name: str, settings: Settings) -> Embedder:
+    """Makes the embedder called `name`: histogram or clip.
 
     Raises:
         SettingsError: there is no such embedder.
@@ -56,8 +93,18 @@ def make_embedder(name: Literal["histogram", "clip"], *, model: str | None = Non
     if name == "histogram":
         return HistogramEmbedder()
     if name == "clip":
-        return ClipEmbedder.load(model or CLIP_MODEL, timeout)
+        lent = None if settings.clip_model or settings.zero_gpu else _LENT.get(CLIP_MODEL)
+        if lent is not None:
+            return ClipEmbedder(lent)
+        return ClipEmbedder.load(settings.clip_model or CLIP_MODEL, _device(settings), settings.hub_timeout)
     raise SettingsError(f"There is no similarity named {name!r}; choose histogram or clip.")
+
+
+def _device(settings: Settings) -> str:
+    """Where a tower of our own runs: ZeroGPU's device exists only within a slot, though torch says otherwise."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() and not settings.zero_gpu else "cpu"
 
 
 class HistogramEmbedder:
@@ -109,13 +156,12 @@ class ClipEmbedder:
 
     @classmethod
     @lru_cache(maxsize=1)
-    def load(cls, model: str, timeout: float = 3.0) -> ClipEmbedder:
-        """Loads a tower from the hub or a folder, on the first CUDA device or the CPU; keeps it for the next run.
+    def load(cls, model: str, device: str, timeout: float = 3.0) -> ClipEmbedder:
+        """Loads a tower from the hub or a folder to a device; keeps it for the next run.
 
         Raises:
             EngineError: there is no such model, or the hub can't be reached.
         """
-        import torch
         from transformers import CLIPVisionModel
 
         folder = _folder(model, timeout)
@@ -126,7 +172,7 @@ class ClipEmbedder:
                 f"The similarity model {model} can't be loaded ({_first_line(error)}); "
                 "give a folder that holds it, or use the histogram similarity."
             ) from error
-        return cls(tower.to("cuda" if torch.cuda.is_available() else "cpu"))  # pyright: ignore[reportArgumentType]
+        return cls(tower.to(device))  # pyright: ignore[reportArgumentType]
 
     def embed(self, frames: Sequence[Frame]) -> NDArray[np.float32]:
         """Returns (n, hidden) rows of length 1."""
@@ -154,6 +200,20 @@ class ClipEmbedder:
         mean = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
         deviation = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
         return np.asarray((picture - mean) / deviation, np.float32).transpose(2, 0, 1)
+
+
+def _kept(model: str) -> bool:
+    """Whether a folder, or what the hub's cache has of a model, holds weights."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(model).expanduser().is_dir():
+        folder = Path(model).expanduser()
+    else:
+        found = try_to_load_from_cache(model, "config.json")
+        if not isinstance(found, str):
+            return False
+        folder = Path(found).parent
+    return any((folder / name).is_file() for name in ("model.safetensors", "pytorch_model.bin"))
 
 
 def _folder(model: str, timeout: float) -> Path:

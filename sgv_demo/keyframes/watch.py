@@ -29,7 +29,7 @@ from sgv_demo.fields import check
 from sgv_demo.keyframes.ahead import ahead
 from sgv_demo.keyframes.published import captioner_indices
 from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
-from sgv_demo.keyframes.similarity import Embedder, make_embedder
+from sgv_demo.keyframes.similarity import Embedder, make_embedder, settled
 from sgv_demo.options import SamplingOptions
 from sgv_demo.settings import Settings
 from sgv_demo.types import Evidence, Frame, Keyframe, Sample, VideoInfo
@@ -75,6 +75,7 @@ def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generato
         SettingsError: an option is out of bounds, the range is empty, or it takes too many samples.
     """
     check(sampling, settings)
+    sampling = settled(sampling, settings)
     opened: list[VideoReader] = []
     return ahead(_watch(path, sampling, settings, opened), _AHEAD, lambda: _close(opened))
 
@@ -155,9 +156,7 @@ class _Keeper:
         self.sampling = sampling
         self.end = end
         """Seconds: where the range or the video ends."""
-        self.embedder: Embedder = make_embedder(
-            sampling.similarity, model=settings.clip_model or None, timeout=settings.hub_timeout
-        )
+        self.embedder: Embedder = make_embedder(sampling.similarity, settings)
         self.selector = KeyframeSelector[NDArray[np.float32]](
             sampling.threshold_in_force, keep_all=sampling.keep_all, every=sampling.every
         )

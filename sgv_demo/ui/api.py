@@ -162,7 +162,7 @@ class Endpoints:
         """
         options, path = read(AnalysisOptions, given, self.desk.settings), _path(given)
         captioner = self.desk.captioner(given["engine"])
-        options = pipeline.fitted(options, captioner.info)
+        options = pipeline.settle(options, captioner.info, self.desk.settings)
         analysis = Analysis()
         for batch in batches(self._analysis(path, captioner, options), seconds=0.25):
             for event in batch:

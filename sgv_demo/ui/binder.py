@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from sgv_demo.options import OWN_THRESHOLDS
 from sgv_demo.ui.ask.handlers import AskHandlers
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.dataset.benchmark_handlers import BenchmarkHandlers
@@ -157,7 +156,7 @@ class Page:
         )
         for name in CONTROLS:
             self.on.now(parts[name].change, of(video.adjust), state, trigger_mode="always_last")
-        self.on.now(parts["similarity"].change, lambda name: {"threshold": OWN_THRESHOLDS[name]}, [parts["similarity"]])
+        self.on.now(parts["similarity"].change, video.own_threshold, [parts["similarity"]])
         self.on.now(parts["published_decoding"].click, lambda: dict(PUBLISHED_DECODING), [])
         self.on.on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
         self.on.on_data(parts["timeline"].range, _ranged, [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +51,13 @@ def test_of_a_longer_video_a_smaller_share_is_expected() -> None:
     assert guessed_keyframes(1800) / 1800 < 0.2 < guessed_keyframes(7) / 7
 
 
-def test_time_that_others_take_between_two_events_is_not_counted() -> None:
-    closed = []
+def test_time_that_others_take_between_two_events_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, now = [], [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
 
     def events() -> Generator[Event, None, None]:
         try:
-            time.sleep(0.05)
+            now[0] += 0.05
             yield Sampled(Sample(0.0, None, True))
             yield Sampled(Sample(2.0, 0.9, False))
             yield Finished(1.0)
@@ -68,8 +68,8 @@ def test_time_that_others_take_between_two_events_is_not_counted() -> None:
     passing = timed(events(), spent)
     for _ in range(2):
         next(passing)
-        time.sleep(0.2)
-    assert 0.04 < spent.looking < 0.15
+        now[0] += 0.2
+    assert spent.looking == pytest.approx(0.05)
     assert spent.samples == 2
     passing.close()
     assert closed

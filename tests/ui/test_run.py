@@ -186,7 +186,7 @@ def test_a_run_begins_with_who_writes_what_was_chosen_and_its_key(
     key = pipeline.result_key(video, engine.info, options, settings)
     for store, named in ((None, ""), (Store(settings.store_path, 100), key), (Store(settings.store_path, 100), key)):
         events = list(pipeline.analyze(video, engine, options, settings, store=store))
-        assert events[0] == Begun(engine.info, options, named)
+        assert events[0] == Begun(engine.info, pipeline.settle(options, engine.info, settings), named)
         assert sum(isinstance(event, Begun) for event in events) == 1
 
 

@@ -52,4 +52,5 @@ ENGINE = Engine(
     figures=_figures,
     published=True,
     quantized=True,
+    tower=lambda engine: engine.network.model.vision_tower,
 )

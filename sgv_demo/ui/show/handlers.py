@@ -52,7 +52,7 @@ def prepare(desk: Desk) -> None:
 
 def stored(desk: Desk, path: Path, captioner: Captioner) -> Analysis | None:
     """What the store has of a clip with the default options."""
-    options = pipeline.fitted(AnalysisOptions(), captioner.info)
+    options = pipeline.settle(AnalysisOptions(), captioner.info, desk.settings)
     key = pipeline.result_key(path, captioner.info, options, desk.settings)
     return desk.store.recall(key)
 

@@ -16,7 +16,9 @@ from sgv_demo import pipeline
 from sgv_demo.engines.turns import zerogpu
 from sgv_demo.errors import SgvError, StoreError
 from sgv_demo.events import Analysis, Begun, Captioned, Event, Kept, Sampled
+from sgv_demo.keyframes.similarity import settled
 from sgv_demo.keyframes.watch import expected_samples
+from sgv_demo.options import SamplingOptions
 from sgv_demo.times import gigabytes
 from sgv_demo.types import VideoInfo
 from sgv_demo.ui import feed
@@ -133,7 +135,7 @@ class VideoHandlers:
             "progress": progress(visit),
             "timeline": self._timeline(visit, controls),
             "estimate": self._estimate(visit, controls),
-            "chosen": facts.chosen(controls),
+            "chosen": self._chosen(controls),
             "run": gr.update(value=can.main, interactive=can.can_run, variant="primary" if can.urgent else "secondary"),
             "stop": gr.update(interactive=can.can_stop),
             "other_way": gr.update(interactive=can.can_run and visit.analysis is not None),
@@ -146,12 +148,17 @@ class VideoHandlers:
         """A settled run whose settings were changed since is ready to be run anew."""
         if visit.analysis is None or visit.phase not in ("done", "stopped", "failed"):
             return visit
-        wanted = pipeline.fitted(controls.options(), visit.analysis.engine)
+        wanted = pipeline.settle(controls.options(), visit.analysis.engine, self.desk.settings)
         same = wanted == visit.analysis.options and controls.engine == visit.analysis.engine.name
         return visit if same else replace(visit, phase="ready")
 
+    def _chosen(self, controls: Controls) -> str:
+        options = controls.options()
+        sampling = settled(options.sampling, self.desk.settings)
+        return facts.chosen(replace(options, sampling=sampling))
+
     def _timeline(self, visit: Visit, controls: Controls) -> str:
-        sampling = controls.options().sampling
+        sampling = settled(controls.options().sampling, self.desk.settings)
         return timeline(visit.video, visit.analysis, sampling.threshold_in_force, sampling.start, sampling.end)
 
     def _estimate(self, visit: Visit, controls: Controls) -> str:
@@ -183,9 +190,14 @@ class VideoHandlers:
         unwritten = max(0, kept - len(analysis.captions)) if controls.mode != "fast" else 0
         return self._pace.left(_kind(controls), spent, rest, rest * share + unwritten)
 
+    def own_threshold(self, similarity: Any) -> Updates:
+        """The similarity was changed: its own threshold comes with it."""
+        sampling = settled(SamplingOptions(similarity=similarity), self.desk.settings)
+        return {"threshold": sampling.threshold_in_force}
+
     def adjust(self, visit: Visit, controls: Controls) -> Updates:
         """A control changed: the estimate, the timeline and the main button follow."""
-        chosen = {"chosen": facts.chosen(controls)}
+        chosen = {"chosen": self._chosen(controls)}
         if visit.video is None or visit.phase in ("running", "waiting"):
             return chosen
         view = chosen | self.view(visit, controls)
@@ -368,7 +380,7 @@ class _Source:
         """Loads the engine when that is needed, then runs."""
         desk, path = self.desk, self.path
         captioner = desk.captioner(self.controls.engine)
-        options = pipeline.fitted(self.controls.options(), captioner.info)
+        options = pipeline.settle(self.controls.options(), captioner.info, desk.settings)
         steps = expected_samples(self.video, options.sampling) + 1
         with zerogpu.captioner_in_slots(captioner, desk.settings, steps) as slotted:
             yield from pipeline.analyze(path, slotted, options, desk.settings, store=desk.store, take=self.take)

@@ -8,12 +8,12 @@ import gradio as gr
 
 from sgv_demo.fields import leaves
 from sgv_demo.formats.markup import macros
+from sgv_demo.keyframes.similarity import settled
 from sgv_demo.options import AnalysisOptions, GenerationOptions
 from sgv_demo.settings import Settings
 from sgv_demo.ui.language import say
 from sgv_demo.ui.parts import hint
 from sgv_demo.ui.video import view
-from sgv_demo.ui.video.controls import Controls
 from sgv_demo.ui.widgets import widget
 
 _OPTIONS = {spec.name: spec for spec in leaves(AnalysisOptions)}
@@ -28,7 +28,8 @@ def build(models: bool, settings: Settings) -> dict[str, Any]:
         made[name] = widget(_OPTIONS[name], settings, **how)
 
     made["facts"] = gr.HTML("", elem_id="facts")
-    made["chosen"] = gr.HTML(view.chosen(Controls()), elem_id="chosen")
+    as_built = AnalysisOptions(settled(AnalysisOptions().sampling, settings))
+    made["chosen"] = gr.HTML(view.chosen(as_built), elem_id="chosen")
     with gr.Accordion(say("Options"), open=False, elem_id="options"):
         kinds = [(say("Sliding: one caption for each pair"), "sliding"), (say("Fast: one caption for all"), "fast")]
         add("mode", choices=kinds, info=None, elem_id="mode")
@@ -41,12 +42,16 @@ def build(models: bool, settings: Settings) -> dict[str, Any]:
             made["threshold"] = gr.Slider(
                 0,
                 1,
-                value=AnalysisOptions().sampling.threshold_in_force,
+                value=as_built.sampling.threshold_in_force,
                 step=0.01,
                 label=say("Threshold: less similar than this becomes a keyframe"),
                 min_width=260,
             )
-            means = [(say("Colour histogram"), "histogram"), (say("CLIP (downloads a model)"), "clip")]
+            means = [
+                (say("CLIP where it is at hand"), "auto"),
+                (say("Colour histogram"), "histogram"),
+                (say("CLIP (downloads a model)"), "clip"),
+            ]
             add("similarity", choices=means, info=None, min_width=180)
         with gr.Row():
             add("keep_all", label=say("Keep every sample"), info=None, elem_id="keep-all")

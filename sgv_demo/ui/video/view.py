@@ -5,10 +5,10 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from sgv_demo.formats.markup import counted, macros
+from sgv_demo.options import AnalysisOptions
 from sgv_demo.times import clock
 from sgv_demo.types import VideoInfo
 from sgv_demo.ui.parts import between
-from sgv_demo.ui.video.controls import Controls
 
 
 def facts(info: VideoInfo) -> Markup:
@@ -30,9 +30,8 @@ def estimate(samples: int, seconds: tuple[float, float] | None) -> Markup:
     return macros("video").estimate(f"{counted(samples, 'sample')} to look at{about}")
 
 
-def chosen(controls: Controls) -> Markup:
-    """What is set under "Options", in one line."""
-    options = controls.options()
+def chosen(options: AnalysisOptions) -> Markup:
+    """What is set under "Options", in one line; `options` are settled."""
     sampling = options.sampling
     parts = ["One caption for all keyframes" if options.mode == "fast" else "One caption for each pair"]
     parts.append(f"a sample every {sampling.every:g} s")
