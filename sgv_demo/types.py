@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sgv_demo.clean import clean
+
 Picture: TypeAlias = NDArray[np.uint8]
 
 CAMERA_WORDS = (
@@ -50,6 +52,11 @@ class VideoInfo:
     """Time of the first picture (3.0 where sound runs for 3 s before any picture)."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: variable frame rate, cut short, damaged pictures skipped, …"""
+
+    @property
+    def name(self) -> str:
+        """The file's name in one line, fit to be kept and shown: names may hold any bytes."""
+        return clean(self.path.name).replace("\n", " ").replace("\t", " ")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

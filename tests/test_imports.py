@@ -39,6 +39,7 @@ def test_exports_see_no_engine_no_video_and_no_page() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     stations = {name.removeprefix("sgv_demo.").split(".")[0] for name in ast.literal_eval(done.stdout)}
     known = {
+        "clean",
         "errors",
         "events",
         "evidence",

@@ -73,7 +73,7 @@ class Terminal:
         match event:
             case Opened(info):
                 width, height = info.size
-                self.progress(f"{info.path.name}: {info.duration:.2f} s, {width}x{height}, {info.fps:.5g} fps")
+                self.progress(f"{info.name}: {info.duration:.2f} s, {width}x{height}, {info.fps:.5g} fps")
             case Sampled(sample):
                 self.progress(f"sampled {clock(sample.time)}, {len(analysis.keyframes)} keyframes", passing=True)
             case Kept(mark):

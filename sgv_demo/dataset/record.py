@@ -31,7 +31,7 @@ STEP = 2.0
 
 def to_record(analysis: Analysis, review: Review = NONE) -> dict[str, Any]:
     """The record of an analysis; captions carry corrected texts."""
-    name = analysis.video.path.name if analysis.video else ""
+    name = analysis.video.name if analysis.video else ""
     shown = review.edited(analysis)
     own = analysis_record.to_record(analysis)
     corrected = {v.index for v in review.verdicts if v.text is not None}

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sgv_demo.clean import clean
 from sgv_demo.types import Picture
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class TextReader:
             found = self._loaded()(_bgr(picture), use_det=False, use_cls=True, use_rec=True)
         texts: Sequence[str] = getattr(found, "txts", None) or ("",)
         scores: Sequence[float] = getattr(found, "scores", None) or (0.0,)
-        return texts[0].strip(), float(scores[0])
+        return clean(texts[0]).strip(), float(scores[0])
 
     def _loaded(self) -> RapidOCR:
         if self._engine is None:

@@ -73,7 +73,7 @@ def evidence_phrases(evidence: Evidence) -> list[str]:
 
 def to_markdown(analysis: Analysis) -> str:
     """A report for reading: facts of the video, summary, one section per caption with its evidence."""
-    lines = [f"# {_escape(analysis.video.path.name) if analysis.video else 'Video'}", ""]
+    lines = [f"# {_escape(analysis.video.name) if analysis.video else 'Video'}", ""]
     if analysis.video:
         width, height = analysis.video.size
         facts = f"{analysis.video.duration:.1f} s · {width}×{height} · {analysis.video.fps:.5g} fps"

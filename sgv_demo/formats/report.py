@@ -32,7 +32,7 @@ _STRIP = 12
 
 def to_html(analysis: Analysis, review: Review = NONE, pictures: Pictures | None = None) -> str:
     """The report. `pictures`: JPEG files of keyframes by index; those that are missing leave no gap."""
-    name = analysis.video.path.name if analysis.video else "Video"
+    name = analysis.video.name if analysis.video else "Video"
     figures = _Figures(pictures or {})
     body = macros("report").body(
         name,
@@ -82,7 +82,7 @@ def _captions(analysis: Analysis, review: Review, figures: _Figures) -> dict[str
 
 def _beside(analysis: Analysis) -> str:
     """Address of the video for a report that lies beside it."""
-    return quote(analysis.video.path.name) if analysis.video else ""
+    return quote(analysis.video.name) if analysis.video else ""
 
 
 def _cover(analysis: Analysis, figures: _Figures) -> KeyframeMark | None:

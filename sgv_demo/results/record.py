@@ -32,7 +32,7 @@ from sgv_demo.events import (
     Sampled,
     Summarized,
 )
-from sgv_demo.options import AnalysisOptions
+from sgv_demo.options import OFFLINE_SIMILARITY, AnalysisOptions
 from sgv_demo.types import Caption, EngineInfo, Evidence, Failure, KeyframeMark, Sample, TraceMark, VideoInfo
 
 Record = dict[str, Any]
@@ -54,7 +54,7 @@ def video_record(info: VideoInfo) -> Record:
     """File name, seconds, pictures a second, pixels, codec."""
     width, height = info.size
     return {
-        "file": info.path.name,
+        "file": info.name,
         "duration": info.duration,
         "fps": info.fps,
         "width": width,
@@ -133,6 +133,9 @@ def _settings(analysis: Analysis) -> Record:
 
 
 def _options(settings: object) -> AnalysisOptions:
+    if isinstance(settings, dict) and isinstance(settings.get("sampling"), dict):
+        # Before a run could leave it open, a record that didn't name its similarity meant this one.
+        settings = settings | {"sampling": {"similarity": OFFLINE_SIMILARITY} | settings["sampling"]}
     options = _OPTIONS.validate_python(settings or {})
     return replace(options, sampling=options.sampling.plain())
 

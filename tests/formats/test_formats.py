@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -155,6 +156,19 @@ def test_every_format_makes_a_text_and_edits_are_in_it() -> None:
     for form in FORMATS:
         text = form.make(analysis(), REVIEW, {})
         assert "pans left" in re.sub(r"</?(ins|del)>", "", text), form.name
+
+
+def test_a_file_name_of_any_bytes_is_written_and_reads_back() -> None:
+    video = analysis().video
+    assert video is not None
+    odd = analysis(video=replace(video, path=Path(os.fsdecode(b"clip\xff\x1b[31m\nend.mp4"))))
+    for form in FORMATS:
+        text = form.make(odd, NONE, {})
+        assert "\x1b" not in text, form.name
+        assert text.encode().decode() == text, form.name
+    again = record.from_record(json.loads(to_json(odd, NONE))).video
+    assert again is not None
+    assert again.name == "clip\ufffd[31m end.mp4"
 
 
 def test_json_carries_the_review_and_reads_back() -> None:

@@ -98,7 +98,9 @@ def test_what_differs_names_settings_and_engines() -> None:
     other = replace(
         left,
         engine=replace(left.engine, quantization="int8", dtype="float32"),
-        options=AnalysisOptions(SamplingOptions(every=1.0, keep_all=True), "fast", GenerationOptions(beams=3)),
+        options=AnalysisOptions(
+            replace(left.options.sampling, every=1.0, keep_all=True), "fast", GenerationOptions(beams=3)
+        ),
     )
     said = what_differs(left, other)
     assert "Quantization: nf4 ↔ int8" in said

@@ -40,15 +40,15 @@ KINDS: tuple[type[Any], ...] = (
 TEXT = st.text(st.characters(exclude_categories=()), max_size=12) | st.sampled_from(
     ["\ud83d", "\ude00\ud83d", "\ud83d\ude00", "\0", "\r\n\u2028\u2029\x85", '"}\n{"finished": {}}', "</script>"]
 )
+Base = dict[type, st.SearchStrategy[Any]]
 INTEGERS = st.integers() | st.sampled_from([10**400, -(10**400), 10**5000, 2**63, -(2**63) - 1])
 FLOATS = st.floats() | st.sampled_from([float("nan"), float("inf"), -float("inf"), 1.7e308, 5e-324, -0.0])
-EASY = {str: st.text(max_size=12), int: st.integers(-(2**60), 2**60), float: st.floats(-1e300, 1e300)}
+EASY: Base = {str: st.text(max_size=12), int: st.integers(-(2**60), 2**60), float: st.floats(-1e300, 1e300)}
+EASY[Path] = st.text("bé猫 ._-", max_size=8).map(lambda text: Path(f"a{text}"))
 HOSTILE = {str: TEXT, int: INTEGERS, float: FLOATS}
 
 PIXELS = (Picture | None, Frame | None)
 """Aren't a record's."""
-
-Base = dict[type, st.SearchStrategy[Any]]
 
 
 def of(kind: Any, base: Base) -> st.SearchStrategy[Any]:

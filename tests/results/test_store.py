@@ -29,7 +29,7 @@ from sgv_demo.types import Frame, TraceMark
 from tests.support.samples import ENGINE, analysis
 
 KEY = "a" * 40
-BEGUN = Begun(ENGINE, AnalysisOptions(), KEY)
+BEGUN = Begun(ENGINE, analysis().options, KEY)
 CAPTIONS = [Captioned(c) for c in analysis().captions]
 IMAGE = np.full((48, 64, 3), 200, np.uint8)
 
@@ -429,19 +429,18 @@ def test_a_place_that_can_not_be_written_is_said_and_lets_events_pass(tmp_path: 
 
 
 def test_the_key_changes_with_whatever_changes_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = AnalysisOptions()
+    options = AnalysisOptions(SamplingOptions(similarity="histogram"))
     keys = {
         key_of("content", ENGINE, options),
         key_of("other", ENGINE, options),
         key_of("content", replace(ENGINE, fingerprint="new weights"), options),
-        key_of("content", ENGINE, replace(options, sampling=SamplingOptions(every=3))),
+        key_of("content", ENGINE, replace(options, sampling=SamplingOptions(every=3, similarity="histogram"))),
         key_of("content", ENGINE, options, ["more"]),
     }
     assert len(keys) == 5
-    written_out = replace(options, sampling=SamplingOptions(threshold=0.87))
+    written_out = replace(options, sampling=replace(options.sampling, threshold=0.87))
     assert key_of("content", ENGINE, written_out) == key_of("content", ENGINE, options)
-    assert key_of("content", ENGINE, replace(options, sampling=SamplingOptions(threshold=0.93))) not in keys
-    assert key_of("content", ENGINE, AnalysisOptions()) == key_of("content", ENGINE, options)
+    assert key_of("content", ENGINE, replace(options, sampling=replace(options.sampling, threshold=0.93))) not in keys
     Store(tmp_path, 1).folder(key_of("content", ENGINE, options))  # it is one that a store takes
     monkeypatch.setattr(store_module, "__version__", "another")
     assert key_of("content", ENGINE, options) not in keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sgv_demo.events import Analysis
-from sgv_demo.options import AnalysisOptions
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.types import (
     CameraMove,
     Caption,
@@ -51,7 +51,7 @@ def analysis(**changes: object) -> Analysis:
     )
     base = Analysis(
         engine=ENGINE,
-        options=AnalysisOptions(),
+        options=AnalysisOptions(SamplingOptions(similarity="histogram")),
         video=VideoInfo(
             Path("/home/someone/secret/my *clip*.mp4"), 4.0, 25.0, (640, 360), "h264", True, 0.0, ("note",)
         ),

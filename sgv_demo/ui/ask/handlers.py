@@ -128,7 +128,7 @@ class AskHandlers:
         if not talk.said or talk.said[-1].context == talk.context or visit.video is None or talk.subject is None:
             return ""
         end = visit.video.start + visit.video.duration if talk.subject.end is None else talk.subject.end
-        what = f"{visit.video.path.name}, {clock(talk.subject.start)} → {clock(end)}"
+        what = f"{visit.video.name}, {clock(talk.subject.start)} → {clock(end)}"
         return f"New context: {what}. Earlier questions aren't remembered."
 
     def run(self, visit: Visit, talk: Talk, controls: AskControls) -> Iterator[Updates]:

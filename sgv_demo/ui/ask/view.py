@@ -32,7 +32,7 @@ def subject_line(video: VideoInfo | None, talk: Talk, path: Path | None, missing
         about = f", {span(subject.start, end)}"
     if talk.editing is not None:
         about += f" · changing question {talk.editing + 1}; later ones go"
-    return macros("ask").subject(video.path.name, about)
+    return macros("ask").subject(video.name, about)
 
 
 def suggestions(questions: Sequence[str]) -> Markup:

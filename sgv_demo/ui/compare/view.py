@@ -77,7 +77,7 @@ def page(left: Side | None, right: Side | None) -> Markup:
 def _warning(left: Analysis, right: Analysis) -> str:
     one, two = left.video, right.video
     if one and two and one.path.stem != two.path.stem:
-        return f"These are results of two videos, {one.path.name} and {two.path.name}: times may not belong together."
+        return f"These are results of two videos, {one.name} and {two.name}: times may not belong together."
     return ""
 
 

@@ -87,7 +87,7 @@ class RoomHandlers:
         room = replace(room, person=room.person or person_of(secrets.token_hex(20)))
         history, lost = None, {}
         try:
-            self.desk.people.claim(analysis.key, room.person, analysis.video.path.name if analysis.video else "video")
+            self.desk.people.claim(analysis.key, room.person, analysis.video.name if analysis.video else "video")
             history = self._history(analysis)
         except StoreError as error:
             log.warning("%s", error)
@@ -137,7 +137,7 @@ class RoomHandlers:
         if not (room.person and people.proved(key, str(getattr(event, "proof", "")))):
             raise StoreError("This result isn't yours to open or delete; ask for a link to it.")
         older = self.desk.store.recall(key)
-        people.claim(key, room.person, older.video.path.name if older and older.video else "video")
+        people.claim(key, room.person, older.video.name if older and older.video else "video")
         return key
 
     def _history(self, analysis: Analysis) -> dict[str, Any]:
@@ -300,7 +300,7 @@ class RoomHandlers:
                 "tab_captions": gr.update(label=captions_tab(full)),
                 "tabs": gr.update(selected="captions"),
                 "player": gr.update(value=None, visible=not video),
-                "replay": judging.replay(video, analysis.video.path.name if analysis.video else "video"),
+                "replay": judging.replay(video, analysis.video.name if analysis.video else "video"),
                 "examples": gr.update(visible=False),
                 "example": "",
                 "run": gr.update(interactive=False),
@@ -321,7 +321,7 @@ class RoomHandlers:
 
 def history_entry(analysis: Analysis) -> dict[str, Any]:
     """A result in a list: file, settings, length."""
-    name = analysis.video.path.name if analysis.video else "video"
+    name = analysis.video.name if analysis.video else "video"
     count = len(analysis.captions)
     about = f"{comparison.title(analysis)} · {count} caption{'' if count == 1 else 's'}"
     length = clock(analysis.video.duration) if analysis.video else ""

@@ -47,7 +47,7 @@ def show(analysis: Analysis, url: PictureUrl, video: str, kind: Kind) -> Markup:
     return macros("show").show(
         kind,
         _HEADS[kind],
-        analysis.video.path.name if analysis.video else "video",
+        analysis.video.name if analysis.video else "video",
         analysis.engine.label,
         video,
         analysis.video.size if analysis.video else None,

@@ -44,5 +44,5 @@ def written(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
 
 
 def _paths(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
-    name = stem(analysis.video.path.name if analysis.video else "video")
+    name = stem(analysis.video.name if analysis.video else "video")
     return [(form.label, folder / f"{name}{form.suffix}") for form in FORMATS]

@@ -21,7 +21,7 @@ def facts(info: VideoInfo) -> Markup:
         ("Codec", info.codec, ""),
         ("Sound", "yes" if info.has_audio else "no", ""),
     )
-    return macros("video").facts(info.path.name, rows, info.notes)
+    return macros("video").facts(info.name, rows, info.notes)
 
 
 def estimate(samples: int, seconds: tuple[float, float] | None) -> Markup:
