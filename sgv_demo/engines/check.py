@@ -23,6 +23,7 @@ from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalL
 from sgv_demo.engines.sharegpt4video import network as llava
 from sgv_demo.engines.sharegpt4video.tiles import plan_tiles
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE
+from sgv_demo.engines.speed import speeds
 from sgv_demo.errors import EngineError
 from sgv_demo.times import gigabytes
 
@@ -57,7 +58,8 @@ def check_answerer(device: torch.device | None = None) -> None:
 
 
 def report() -> Iterator[str]:
-    """Line by line: versions, devices and their memory, and whether each gives the known answers.
+    """Line by line: versions, devices and their memory, whether each gives the known answers, and how fast GPUs are at
+    both models' real sizes.
 
     Raises:
         EngineError: one does not.
@@ -76,6 +78,10 @@ def report() -> Iterator[str]:
             began = time.perf_counter()
             check(device)
             yield f"{name}: the {what} gives its known answer ({time.perf_counter() - began:.1f} s)"
+        if device.type == "cuda":
+            yield f"{name}: making both models of noise at their real sizes in nf4, some minutes …"
+            for speed in speeds(device):
+                yield f"{name}: {speed}"
 
 
 def versions() -> str:

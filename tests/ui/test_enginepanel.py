@@ -105,6 +105,8 @@ class TestTable:
         assert "disk is full" in enginetable.state(replace(ROW, state="failed", detail="The disk is full."), "")
         assert "needs 3.0 GB" in enginetable.state(replace(ROW, state="too large", detail="needs 3.0 GB"), "")
         assert enginetable.state(replace(ROW, state="ready", detail=""), "cpu") == "Loaded · cpu"
+        known = "its code gave the known answer"
+        assert enginetable.state(replace(ROW, state="ready", detail=known), "") == f"Ready<small>{known}</small>"
         assert "took 2.8 GB" in enginetable.memory(replace(ROW, taken=2_800_000_000))
         assert enginetable.download(replace(ROW, download=0)) == "none"
 

@@ -117,6 +117,8 @@ def _row(model: Model, engine: Engine, settings: Settings, loaded: Loaded, found
     if there and size + MARGIN > there:
         still, detail = "too large", f"needs {gigabytes(size)}, {gigabytes(there)} are free"
     state, detail = state_of(key, loaded, still, detail)
+    if state == "ready" and engine.published:
+        detail = "its code gave the known answer"  # or it would not have been loaded
     return EngineRow(
         key=key,
         engine=model.engine,

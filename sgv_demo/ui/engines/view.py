@@ -54,7 +54,7 @@ def state(row: EngineRow, facts: str) -> Markup:
     """One or two words, then the detail."""
     cell = macros("engines").cell
     if row.state == "ready":
-        return cell(f"Loaded · {facts}" if facts else "Ready")
+        return cell(f"Loaded · {facts}" if facts else "Ready", row.detail)
     if row.state in ("downloading", "loading"):
         return cell(row.detail, share=_share(row.detail))
     # The column beside it says what there is to download.
