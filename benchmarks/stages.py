@@ -104,7 +104,7 @@ def text(name: str, pictures: Sequence[Frame]) -> None:
     reader.load()
 
     def search() -> list[str]:
-        found = [plain(np.ascontiguousarray(reading.fitted(frame.image)[..., ::-1])) for frame in pictures]
+        found = [plain(np.ascontiguousarray(reading.prepared_for_text(frame.image)[..., ::-1])) for frame in pictures]
         lines = [zip(getattr(f, "txts", None) or (), getattr(f, "scores", None) or (), strict=True) for f in found]
         return ["".join(line for line, score in read if reading.believed(line.strip(), score)) for read in lines]
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgv_demo.evidence.doubts import said
-from sgv_demo.evidence.flow import Step
-from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
+from sgv_demo.evidence.flow import Motion
+from sgv_demo.evidence.kind import Gap, Kind, Lane, LaneSpan, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.words import join, sentence, span, when
 from sgv_demo.times import clock
 from sgv_demo.types import CameraMove, Caption, Evidence, Look
@@ -85,7 +85,7 @@ def _measure(gap: Gap) -> Mapping[str, Any]:
     return {"camera": words or ("unknown",), "moves": found}
 
 
-def moves(steps: Sequence[Step]) -> tuple[CameraMove, ...]:
+def moves(steps: Sequence[Motion]) -> tuple[CameraMove, ...]:
     """What the camera did over neighbouring steps without a cut, in order; "unknown" where it can't be told."""
     if not steps:
         return ()
@@ -104,12 +104,12 @@ def moves(steps: Sequence[Step]) -> tuple[CameraMove, ...]:
     return tuple(found)
 
 
-def _path(steps: Sequence[Step]) -> Path:
+def _path(steps: Sequence[Motion]) -> Path:
     """(n, 4): shift right, shift down, zoom, roll of each step."""
     return np.array([(s.dx, s.dy, s.zoom, s.roll) for s in steps])
 
 
-def _name(steps: Sequence[Step], straight: float) -> list[CameraMove]:
+def _name(steps: Sequence[Motion], straight: float) -> list[CameraMove]:
     """The one movement (two when it is diagonal) of a span, or "static", or "shake"."""
     path = _path(steps)
     seconds = sum(s.end - s.start for s in steps)
@@ -147,7 +147,7 @@ def _counts(kind: str, net: float, gone: float, seconds: float, straight: float)
     return net >= _NET[kind] and net >= _RATE[kind] * seconds and net >= straight * gone
 
 
-def _split(steps: Sequence[Step]) -> list[Sequence[Step]]:
+def _split(steps: Sequence[Motion]) -> list[Sequence[Motion]]:
     """Cuts a span where the camera's speed changes for good, again and again.
 
     The place is where two constant speeds explain the steps best; it counts when both sides are long enough, the
@@ -155,7 +155,7 @@ def _split(steps: Sequence[Step]) -> list[Sequence[Step]]:
     """
     path = _path(steps) * (1, 1, _RADIUS, _RADIUS)
     lengths = np.array([s.end - s.start for s in steps])[:, None]
-    parts: list[Sequence[Step]] = []
+    parts: list[Sequence[Motion]] = []
     waiting = [(0, len(steps))]
     while waiting:
         start, end = waiting.pop()
@@ -290,9 +290,9 @@ def _across(shots: Sequence[tuple[float, float, str]]) -> str:
     return sentence("; ".join(clauses))
 
 
-def camera_spans(evidence: Sequence[Evidence]) -> list[Span]:
+def camera_spans(evidence: Sequence[Evidence]) -> list[LaneSpan]:
     """The camera's words over the whole video, neighbours with the same word joined."""
-    spans: list[Span] = []
+    spans: list[LaneSpan] = []
     for gap in evidence:
         pieces = gap.moves or tuple(
             CameraMove(word, gap.start, gap.end, 0.0, "frame widths") for word in gap.camera if len(gap.camera) == 1
@@ -303,7 +303,7 @@ def camera_spans(evidence: Sequence[Evidence]) -> list[Span]:
             begins = piece.start
             if spans and spans[-1].word == piece.word and _follows(spans[-1].end, piece.start, gap.cuts):
                 begins = spans.pop().start
-            spans.append(Span(begins, piece.end, piece.word, f"camera: {piece.word}"))
+            spans.append(LaneSpan(begins, piece.end, piece.word, f"camera: {piece.word}"))
     return spans
 
 
@@ -341,7 +341,7 @@ def _story(record: Record, most: int = 8) -> Iterator[str]:
     yield sentence(f"the camera {join(parts)}{'; otherwise it holds still' if still else ''}")
 
 
-def _overall(moved: Sequence[Span]) -> Iterator[str]:
+def _overall(moved: Sequence[LaneSpan]) -> Iterator[str]:
     longest = {s.word: s for s in sorted(moved, key=lambda s: s.end - s.start)}
     often = sorted(longest, key=lambda word: -sum(s.end - s.start for s in moved if s.word == word))[:3]
     parts = [f"{_plainly(word)} (longest {span(longest[word].start, longest[word].end)})" for word in often]
@@ -351,7 +351,7 @@ def _overall(moved: Sequence[Span]) -> Iterator[str]:
 _LANE = Lane(
     "Camera",
     lambda record: (
-        Span(move.start, move.end, move.word, f"camera: {move.word}", "calm" if move.word in _CALM else "")
+        LaneSpan(move.start, move.end, move.word, f"camera: {move.word}", "calm" if move.word in _CALM else "")
         for evidence in record.evidence
         for move in evidence.moves or _unspanned(evidence)
     ),

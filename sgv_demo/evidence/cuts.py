@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from sgv_demo.evidence.doubts import said
-from sgv_demo.evidence.flow import Step
-from sgv_demo.evidence.kind import Kind, Lane, Phrase, Record, Span, Topic, Wordings
+from sgv_demo.evidence.flow import Motion
+from sgv_demo.evidence.kind import Kind, Lane, LaneSpan, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import appearance
 from sgv_demo.evidence.words import join
 from sgv_demo.times import clock
@@ -26,7 +26,7 @@ _MOMENT = 0.45
 """Seconds: steps longer than this are far enough apart to be shots of their own."""
 
 
-def find_cuts(steps: Sequence[Step]) -> tuple[float, ...]:
+def find_cuts(steps: Sequence[Motion]) -> tuple[float, ...]:
     """Times in seconds of hard cuts: the first picture of each new shot.
 
     A fade or dissolve changes in several steps, each alike enough; a flash returns to what was there before. A flat
@@ -40,7 +40,7 @@ def find_cuts(steps: Sequence[Step]) -> tuple[float, ...]:
     return tuple(step.end for step, mark in zip(steps, marks, strict=True) if mark)
 
 
-def _is_cut(steps: Sequence[Step], i: int) -> bool:
+def _is_cut(steps: Sequence[Motion], i: int) -> bool:
     step = steps[i]
     before = steps[i - 1] if i > 0 else None
     after = steps[i + 1] if i + 1 < len(steps) else None
@@ -58,7 +58,7 @@ def _is_cut(steps: Sequence[Step], i: int) -> bool:
     return step.different
 
 
-def _run(steps: Sequence[Step], marks: Sequence[bool], start: int) -> int:
+def _run(steps: Sequence[Motion], marks: Sequence[bool], start: int) -> int:
     """How many cuts follow each other from `start` without a quiet step between."""
     end = start
     while end < len(marks) and marks[end] and steps[end].end - steps[end].start < _MOMENT:
@@ -112,12 +112,12 @@ def _answer(record: Record, question: str) -> Iterator[str]:
         yield f"{len(cuts) + 1} shots: the shot changes at {shown}."
 
 
-def _spans(record: Record) -> Iterator[Span]:
+def _spans(record: Record) -> Iterator[LaneSpan]:
     if not record.evidence:
         return
     edges = [record.evidence[0].start, *_times(record), record.evidence[-1].end]
     for number, (start, end) in enumerate(pairwise(edges), 1):
-        yield Span(start, end, f"shot {number}", f"shot {number}", "odd" if number % 2 else "")
+        yield LaneSpan(start, end, f"shot {number}", f"shot {number}", "odd" if number % 2 else "")
 
 
 _CLAIM = re.compile(r"\b(?:cuts? to|(?:hard|abrupt|sharp) cut|scene cuts?)\b", re.IGNORECASE)

@@ -68,7 +68,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Motion:
     """What was measured from one picture to the next."""
 
     start: float
@@ -149,13 +149,13 @@ class Flow:
         clear = contrast >= _FLAT and 1 - rough / (2 * contrast**2) >= _GRAIN
         return Plate(frame.time, grey, even, contrast, clear)
 
-    def step(self, before: Plate, after: Plate) -> Step:
+    def step(self, before: Plate, after: Plate) -> Motion:
         """Measures from one picture to the next, both of one shape.
 
         Where the flow finds nothing alike, it tries again from the shift that phase correlation proposes: a fast
         pan is further than the flow can reach by itself.
         """
-        step = Step(before.time, after.time, before.contrast, after.contrast)
+        step = Motion(before.time, after.time, before.contrast, after.contrast)
         if not (before.clear and after.clear):
             return replace(step, different=before.contrast >= _FLAT and after.contrast >= _FLAT)
         found = self._follow(self.coarse, step, before, after, (0.0, 0.0))
@@ -173,8 +173,8 @@ class Flow:
         return replace(found, different=different)
 
     def _follow(
-        self, how: cv2.DISOpticalFlow, step: Step, before: Plate, after: Plate, guess: tuple[float, float]
-    ) -> Step:
+        self, how: cv2.DISOpticalFlow, step: Motion, before: Plate, after: Plate, guess: tuple[float, float]
+    ) -> Motion:
         """Fills in `step` from the flow that starts at a `guess` of the shift in pixels."""
         points, texture = _points(before.even)
         target, trip = _both_ways(how, before.even, after.even, points, guess)

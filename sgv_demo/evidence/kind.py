@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from sgv_demo.evidence.flow import Step
+from sgv_demo.evidence.flow import Motion
 from sgv_demo.types import Caption, Evidence, Keyframe, KeyframeMark, Look
 
 
@@ -20,7 +20,7 @@ class Gap:
     """How the earlier keyframe looks."""
     now: Look
     """How the later one looks."""
-    shots: tuple[tuple[Step, ...], ...]
+    shots: tuple[tuple[Motion, ...], ...]
     """The steps in order, parted at the cuts; steps across a cut belong to no shot."""
     cuts: tuple[float, ...]
     """Seconds: the first picture of each new shot."""
@@ -45,7 +45,7 @@ class Phrase(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LaneSpan:
     """A stretch of time with a word for it."""
 
     start: float
@@ -65,7 +65,7 @@ class Lane:
     """A lane of the timeline."""
 
     name: str
-    spans: Callable[[Record], Iterable[Span]]
+    spans: Callable[[Record], Iterable[LaneSpan]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
+from sgv_demo.evidence.kind import Gap, Kind, Lane, LaneSpan, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import light_word
 from sgv_demo.evidence.words import percent, sentence, span
 from sgv_demo.times import clock
@@ -89,12 +89,12 @@ def _answer(record: Record, question: str) -> Iterator[str]:
     yield from [*changes, extremes] if _CHANGING.search(question) else [extremes, *changes]
 
 
-def _spans(record: Record) -> Iterator[Span]:
+def _spans(record: Record) -> Iterator[LaneSpan]:
     for gap in record.evidence:
         if abs(gap.light) >= _SHOWN:
             word = "brighter" if gap.light > 0 else "darker"
             kind = ("bright" if gap.light > 0 else "dim") + (" faint" if abs(gap.light) < _MUCH else "")
-            yield Span(gap.start, gap.end, word, word, kind)
+            yield LaneSpan(gap.start, gap.end, word, word, kind)
 
 
 KIND = Kind(

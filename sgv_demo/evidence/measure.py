@@ -10,7 +10,7 @@ import numpy as np
 
 from sgv_demo.evidence import KINDS
 from sgv_demo.evidence.cuts import find_cuts
-from sgv_demo.evidence.flow import Flow, Plate, Step
+from sgv_demo.evidence.flow import Flow, Motion, Plate
 from sgv_demo.evidence.kind import Gap
 from sgv_demo.evidence.look import look
 from sgv_demo.evidence.moving import regions
@@ -25,7 +25,7 @@ _FIELDS = {field.name for field in fields(Evidence)}
 class Steps:
     """What happened from picture to picture between two keyframes."""
 
-    shots: tuple[tuple[Step, ...], ...]
+    shots: tuple[tuple[Motion, ...], ...]
     """Parted at the cuts; the steps across them belong to no shot."""
     cuts: tuple[float, ...]
     """Seconds: the first picture of each new shot."""
@@ -37,7 +37,7 @@ class GapMeter:
     def __init__(self) -> None:
         self.flow = Flow()
         self._plates: list[Plate] = []
-        self._steps: list[Step] = []
+        self._steps: list[Motion] = []
 
     def feed(self, frame: Frame) -> None:
         """Takes the next frame, about four a second; one that isn't later than the last is left out."""
@@ -63,7 +63,7 @@ class GapMeter:
         inside = [step for step in self._steps if start < step.end <= end]
         # The last step stays: whether the next one is a flash or a cut depends on the one before it.
         self._steps = [s for s in self._steps if s.end > end or s is inside[-1]] if inside else self._steps
-        shots: list[list[Step]] = [[]]
+        shots: list[list[Motion]] = [[]]
         for step in inside:
             if step.end in cuts:
                 shots.append([])
@@ -75,7 +75,7 @@ class GapMeter:
         """Everything measured between two neighbouring keyframes; see `steps`."""
         return measured(before, after, self.steps(before.frame, after.frame))
 
-    def _step(self, plate: Plate) -> Step:
+    def _step(self, plate: Plate) -> Motion:
         """Measures the step to `plate`; when the last picture was a sudden other one, also whether it was a flash."""
         step = self.flow.step(self._plates[-1], plate)
         if len(self._plates) == 1 or not self._steps:

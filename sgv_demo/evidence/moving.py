@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sgv_demo.evidence.flow import Floats, Grey, Plate, Region, Step, cells
+from sgv_demo.evidence.flow import Floats, Grey, Motion, Plate, Region, cells
 from sgv_demo.evidence.kind import Gap, Kind, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import place
 from sgv_demo.evidence.words import after_colon, join, percent, sentence, span, when, where
@@ -129,14 +129,14 @@ class _Track:
     start: float = 0.0
     end: float = 0.0
 
-    def expected(self, step: Step) -> list[tuple[float, float]]:
+    def expected(self, step: Motion) -> list[tuple[float, float]]:
         """Where it may be after `step`, in picture widths: carried along by the camera, and moving on as before."""
         x, y = _carried(self.seen[-1], step)
         last = self.way[-1] if self.way else (0.0, 0.0)
         return [(x, y), (x + last[0], y + last[1])]
 
 
-def moving(steps: Sequence[Step]) -> tuple[Moving, ...]:
+def moving(steps: Sequence[Motion]) -> tuple[Moving, ...]:
     """The largest things that moved for long enough during steps without a cut."""
     tracks: list[_Track] = []
     for step in steps:
@@ -200,7 +200,7 @@ def _both(one: Moving, other: Moving) -> Moving:
     return replace(one, start=min(starts, default=None), end=max(ends, default=None))
 
 
-def _carried(region: Region, step: Step) -> tuple[float, float]:
+def _carried(region: Region, step: Motion) -> tuple[float, float]:
     """Where the camera's motion takes a region during a step, in picture widths from the upper left corner."""
     x, y = region.x - 0.5, (region.y - 0.5) / step.aspect
     scale = float(np.exp(step.zoom))

@@ -109,7 +109,7 @@ class Reading:
 
     def __call__(self, picture: Picture) -> tuple[str, ...]:
         """Returns the lines of an (h, w, 3) RGB picture that can be believed, from top to bottom."""
-        prepared = fitted(picture)
+        prepared = prepared_for_text(picture)
         grey = np.asarray(cv2.cvtColor(prepared, cv2.COLOR_RGB2GRAY), np.uint8)
         seen = _scaled(grey, _FINDING_SIDE // 2)
         if self._seen is None or changed(self._seen, seen):
@@ -153,7 +153,7 @@ def may_hold_text(grey: Grey) -> bool:
     return bool(near.max() >= _STROKES)
 
 
-def fitted(picture: Picture) -> Picture:
+def prepared_for_text(picture: Picture) -> Picture:
     """At most 960 pixels long; a picture longer than 5:2 gets black below or on the right."""
     picture = _scaled(picture, _LONG_SIDE)
     height, width = picture.shape[:2]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from sgv_demo.evidence.kind import Gap, Kind, Lane, Phrase, Record, Span, Topic, Wordings
+from sgv_demo.evidence.kind import Gap, Kind, Lane, LaneSpan, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.words import quoted, sentence, span
 from sgv_demo.times import clock
 from sgv_demo.types import Caption, Evidence, Look
@@ -93,7 +93,7 @@ def _answer(record: Record, question: str) -> Iterator[str]:
             yield sentence(f"“{line}” {span(times[0], times[-1])}")
 
 
-def _spans(record: Record) -> Iterator[Span]:
+def _spans(record: Record) -> Iterator[LaneSpan]:
     """Lines of text from the keyframe that shows them first to the one that has them no more."""
     shown: dict[str, float] = {}
     first = next((mark for mark in record.keyframes if mark.look), None)
@@ -102,12 +102,12 @@ def _spans(record: Record) -> Iterator[Span]:
     for evidence in record.evidence:
         for line in evidence.text_gone:
             if line in shown:
-                yield Span(shown.pop(line), evidence.end, line, f"text: {line}", "read")
+                yield LaneSpan(shown.pop(line), evidence.end, line, f"text: {line}", "read")
         for line in evidence.text_appeared:
             shown.setdefault(line, evidence.end)
     end = record.evidence[-1].end if record.evidence else 0.0
     for line, start in shown.items():
-        yield Span(start, max(end, start), line, f"text: {line}", "read")
+        yield LaneSpan(start, max(end, start), line, f"text: {line}", "read")
 
 
 _QUOTED = re.compile(r"“([^”]{2,80})”|\"([^\"]{2,80})\"|「([^」]{2,80})」")

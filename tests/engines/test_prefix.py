@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from sgv_demo.engines.local.cache import GROWTH, Batch, Cache, CacheShape, Span
-from sgv_demo.engines.sharegpt4video.prefix import Prefix, PrefixCache, Shown
+from sgv_demo.engines.sharegpt4video.prefix import GridPicture, Prefix, PrefixCache
 
 SHAPE = CacheShape(layers=2, heads=1, width=8, dtype=torch.float32, device=torch.device("cpu"))
 POSITION = SHAPE.position_bytes
 
 
-def prefix(ids: list[int], shown: Shown | None = None) -> Prefix:
+def prefix(ids: list[int], shown: GridPicture | None = None) -> Prefix:
     cache = Cache(SHAPE)
     batch = Batch([Span(cache, len(ids))], SHAPE.device)
     states = torch.tensor(ids, dtype=torch.float32).reshape(-1, 1, 1).repeat(1, 1, SHAPE.width)
@@ -64,7 +64,7 @@ def test_an_empty_prefix_matches_nothing():
 
 
 def test_memory_counts_keys_values_and_picture():
-    picture = Shown(np.zeros((10, 20, 3), np.uint8), (1, 1), 4)
+    picture = GridPicture(np.zeros((10, 20, 3), np.uint8), (1, 1), 4)
     assert prefix([1, 2, 3]).nbytes == 3 * POSITION
     assert prefix([1, 2, 3], picture).nbytes == 3 * POSITION + 600
 

@@ -16,7 +16,7 @@ from gradio.context import LocalContext
 
 from sgv_demo.engines import Answerer, Captioner
 from sgv_demo.engines.turns import zerogpu
-from sgv_demo.engines.turns.zerogpu import Pace, answerer_in_slots, captioner_in_slots, quota_left, slot_seconds
+from sgv_demo.engines.turns.zerogpu import StepSeconds, answerer_in_slots, captioner_in_slots, quota_left, slot_seconds
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.events import Captioned, Failed, Finished, Summarized
 from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
@@ -42,7 +42,7 @@ def quota(monkeypatch) -> Iterator[Quota]:
     """A visitor's quota."""
     found = Quota()
     monkeypatch.setattr(spaces, "GPU", gpu(found))
-    monkeypatch.setattr(zerogpu, "PACE", Pace())
+    monkeypatch.setattr(zerogpu, "STEP_SECONDS", StepSeconds())
     yield found
     zerogpu._ENGINES.clear()
     zerogpu._task = zerogpu._serve
@@ -66,7 +66,7 @@ def test_slots_are_computed_from_steps_and_their_seconds() -> None:
 
 
 def test_pace_is_measured_by_role() -> None:
-    pace = Pace()
+    pace = StepSeconds()
     assert pace.of("a", "describe") == pytest.approx(zerogpu.FIRST_GUESS)
     pace.note("a", "describe", 4)
     assert pace.of("a", "describe") == pytest.approx(4 * zerogpu.CAUTION)
@@ -128,7 +128,7 @@ def test_a_new_slot_is_opened_before_the_old_one_would_cut_a_step(captioner, quo
 
 def test_a_slot_that_was_cut_before_a_word_is_tried_again_with_more_time(captioner, quota) -> None:
     quota.left = 10_000
-    zerogpu.PACE.note("captioner", "describe", 5)
+    zerogpu.STEP_SECONDS.note("captioner", "describe", 5)
     attempts = []
     ended = zerogpu._Lease.run
 
@@ -256,7 +256,7 @@ def test_an_idle_slot_ends_by_itself(captioner, quota, monkeypatch) -> None:
     # slowest machine either.
     monkeypatch.setattr(zerogpu, "STARTUP", 0.0)
     monkeypatch.setattr(zerogpu, "FIRST_GUESS", 4.0)
-    monkeypatch.setattr(zerogpu.PACE, "note", lambda *step: None)
+    monkeypatch.setattr(zerogpu.STEP_SECONDS, "note", lambda *step: None)
     with captioner_in_slots(captioner, Settings(zero_gpu=True, slot_seconds=1), 1) as engine:
         run(engine.describe(keyframe(0), OPTIONS))
         time.sleep(4.5)

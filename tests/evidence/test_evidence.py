@@ -8,11 +8,11 @@ import pytest
 
 from benchmarks.camera import measure
 from benchmarks.synthetic import Camera, Clip, ball, becomes, block, draw_canvas, flicker, view, watermark
-from sgv_demo.evidence.flow import Region, Step
+from sgv_demo.evidence.flow import Motion, Region
 from sgv_demo.evidence.look import is_blank, look, place
 from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.evidence.moving import moving
-from sgv_demo.evidence.reading import TextReader, believed, fitted
+from sgv_demo.evidence.reading import TextReader, believed, prepared_for_text
 from sgv_demo.evidence.text import text_changes
 from sgv_demo.types import Frame, Keyframe, Look, Picture
 
@@ -56,7 +56,7 @@ def test_what_is_lost_and_found_again_is_one_thing() -> None:
     """Something flutters in one place and rests in between."""
     sights = [Region(0.8, 0.1, area) for area in (0.02, 0.03, 0.03, 0.03)]
     shown = [(sights[number % 8],) if number % 8 < 4 else () for number in range(24)]
-    steps = [Step(number / 4, (number + 1) / 4, regions=regions) for number, regions in enumerate(shown)]
+    steps = [Motion(number / 4, (number + 1) / 4, regions=regions) for number, regions in enumerate(shown)]
     assert [(m.place, m.direction, m.area) for m in moving(steps)] == [("upper right", "in place", 0.03)]
 
 
@@ -201,7 +201,7 @@ def test_text_is_read() -> None:
     [((3840, 160), (960, 384)), ((160, 3840), (384, 960)), ((8, 900), (360, 900)), ((640, 360), (640, 360))],
 )
 def test_a_ribbon_is_read_as_a_picture_of_bounded_shape(size: tuple[int, int], read: tuple[int, int]) -> None:
-    assert fitted(flat(200, 40, 90, size=size)).shape == (read[1], read[0], 3)
+    assert prepared_for_text(flat(200, 40, 90, size=size)).shape == (read[1], read[0], 3)
 
 
 def test_text_on_a_ribbon_is_read() -> None:

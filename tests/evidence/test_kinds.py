@@ -12,7 +12,7 @@ import pytest
 from sgv_demo.engines import Scene
 from sgv_demo.engines.measured.engine import MeasuredAnswerer, MeasuredCaptioner
 from sgv_demo.evidence import KINDS
-from sgv_demo.evidence.kind import Kind, Lane, Phrase, Span, Topic
+from sgv_demo.evidence.kind import Kind, Lane, LaneSpan, Phrase, Topic
 from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.formats.exports import to_markdown
 from sgv_demo.formats.report import to_html
@@ -32,7 +32,7 @@ GRAIN = Kind(
     phrases=lambda evidence: [Phrase("G", f"grain {evidence.more['grain']:.0f}")] if evidence.more else [],
     sentences=lambda evidence, after: [["The grain is coarse."]] if evidence.more else [],
     story=lambda record: ["Grain all along."],
-    lane=Lane("Grain", lambda record: [Span(e.start, e.end, "coarse", "coarse grain") for e in record.evidence]),
+    lane=Lane("Grain", lambda record: [LaneSpan(e.start, e.end, "coarse", "coarse grain") for e in record.evidence]),
     topic=Topic("grain", lambda record, question: ["At 0:00: coarse grain."], "Counted."),
     doubts=lambda words, caption, read: ["Is it that smooth?"] if "smooth" in words else [],
 )

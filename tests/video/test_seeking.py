@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sgv_demo.video.decoding.index import Index
-from sgv_demo.video.decoding.seeking import Plan, Strategy
+from sgv_demo.video.decoding.seeking import SeekPlan, Strategy
 
 
 def scripted(pts: list[int], keys: list[int]) -> Index:
@@ -25,21 +25,21 @@ LONG = scripted(list(range(100)), list(range(0, 100, 10)))
 
 
 def test_pictures_are_placed_in_decoding_order() -> None:
-    assert [Plan(OPEN).place(number) for number in range(10)] == [0, 2, 3, 1, 5, 6, 4, 8, 9, 7]
+    assert [SeekPlan(OPEN).place(number) for number in range(10)] == [0, 2, 3, 1, 5, 6, 4, 8, 9, 7]
 
 
 def test_a_picture_is_decoded_from_the_keyframe_that_it_needs() -> None:
-    plan = Plan(OPEN)
+    plan = SeekPlan(OPEN)
     assert [plan.entry(number) for number in (0, 3, 4, 5, 6, 9)] == [0, 0, 0, 0, 4, 4]
-    assert Plan(scripted([0, 1, 2], [2])).entry(1) is None
+    assert SeekPlan(scripted([0, 1, 2], [2])).entry(1) is None
 
 
 def test_an_earlier_keyframe_is_further_back() -> None:
-    assert [Plan(LONG).entry(55, back) for back in (0, 1, 3, 5, 6)] == [50, 40, 20, 0, None]
+    assert [SeekPlan(LONG).entry(55, back) for back in (0, 1, 3, 5, 6)] == [50, 40, 20, 0, None]
 
 
 def test_a_struck_keyframe_is_not_tried_again() -> None:
-    plan = Plan(LONG)
+    plan = SeekPlan(LONG)
     plan.strike(40, 55)
     assert [plan.entry(number) for number in (39, 45, 59, 60)] == [30, 30, 30, 60]
 
@@ -56,4 +56,4 @@ def test_a_struck_keyframe_is_not_tried_again() -> None:
     ],
 )
 def test_the_cheaper_way_is_taken(strategy: Strategy, position: int, number: int, entry: int | None) -> None:
-    assert Plan(LONG, strategy).seek_to(number, position) == entry
+    assert SeekPlan(LONG, strategy).seek_to(number, position) == entry

@@ -57,7 +57,7 @@ from sgv_demo.engines.sharegpt4video.network import (
     prompt_embeddings,
     stop_ids,
 )
-from sgv_demo.engines.sharegpt4video.prefix import Prefix, PrefixCache, Shown, digest
+from sgv_demo.engines.sharegpt4video.prefix import GridPicture, Prefix, PrefixCache, digest
 from sgv_demo.engines.sharegpt4video.saving import save_checkpoint
 from sgv_demo.engines.sharegpt4video.tiles import normalized, plan_tiles, tile_views, whole_view
 from sgv_demo.engines.sharegpt4video.tokens import PICTURE, PromptTokenizer, load_tokenizer
@@ -75,7 +75,7 @@ class _Step:
     """One answer on its way."""
 
     key: str
-    shown: Shown | None
+    shown: GridPicture | None
     prompt: Prompt
     prefix: Prefix
 
@@ -238,13 +238,13 @@ class ShareGPT4Video:
             return [Turn(turn.question, turn.answer) for turn in trusted]
         return trusted
 
-    def _show(self, frames: Sequence[Frame], longest_side: int | None) -> Shown:
+    def _show(self, frames: Sequence[Frame], longest_side: int | None) -> GridPicture:
         picture = shown_grid([frame.image for frame in frames], longest_side)
         side, patches = self._setup.preprocessing.side, self._setup.patches
         if self._vision == "published":
-            return Shown(picture, None, patches * patches)
+            return GridPicture(picture, None, patches * patches)
         tiling = plan_tiles((picture.shape[1], picture.shape[0]), self._setup.pinpoints, side)
-        return Shown(picture, tiling.tiles, patches * patches + tiling.tokens(patches))
+        return GridPicture(picture, tiling.tiles, patches * patches + tiling.tokens(patches))
 
     def _decode(self, step: _Step, options: GenerationOptions) -> Generator[str, None, tuple[int, ...]]:
         """Reads what isn't kept yet and generates; afterwards the prefix is kept for the next question.
@@ -280,7 +280,7 @@ class ShareGPT4Video:
         each = bytes_per_position(self._setup.text, network.dtype.itemsize)
         return Job(begin, each * (len(prompt.ids) + prompt.new_tokens))
 
-    def _see(self, shown: Shown) -> torch.Tensor:
+    def _see(self, shown: GridPicture) -> torch.Tensor:
         """(positions, hidden) embeddings of a picture."""
         model, how = self.network, self._setup.preprocessing
         views, tiling = [whole_view(shown.picture, how.side)], None

@@ -17,7 +17,7 @@ from sgv_demo.types import Frame, Picture
 
 
 @dataclass(slots=True, eq=False)
-class Shown:
+class GridPicture:
     """A picture as the model gets it."""
 
     picture: Picture
@@ -31,7 +31,7 @@ class Shown:
 class Prefix:
     """One kept stretch of a conversation."""
 
-    shown: Shown | None
+    shown: GridPicture | None
     """Its picture; None for text alone."""
     ids: list[int]
     """Token ids of the positions in `cache`, in order."""
@@ -83,7 +83,7 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def shown(self, key: str) -> Shown | None:
+    def shown(self, key: str) -> GridPicture | None:
         """The picture under `key`, if it is still known."""
         return self._kept[key].shown if key in self._kept else None
 

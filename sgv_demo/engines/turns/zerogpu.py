@@ -54,14 +54,14 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class StepTrouble:
     """A step failed; an exception itself would reach visitors as its class's name."""
 
     message: str
     out_of_memory: bool = False
 
 
-Message: TypeAlias = str | Trace | Ready | Trouble
+Message: TypeAlias = str | Trace | Ready | StepTrouble
 """What a worker yields: plain data, never a tensor."""
 Task: TypeAlias = Callable[[str, str, float], Iterator[Message]]
 """(socket address, engine's key, seconds) → messages."""
@@ -90,11 +90,11 @@ def _step(engine: Any, role: str, arguments: Sequence[Any]) -> Iterator[Message]
     try:
         yield from generation
     except SgvError as error:
-        yield Trouble(str(error), isinstance(error, OutOfMemoryError))
+        yield StepTrouble(str(error), isinstance(error, OutOfMemoryError))
     except Exception:
         # The boundary of the worker: beyond it an exception is only a class name.
         log.exception("Unexpected error in %s", role)
-        yield Trouble(UNFORESEEN)
+        yield StepTrouble(UNFORESEEN)
     finally:
         generation.close()
 
@@ -129,7 +129,7 @@ def slot_duration(address: str, key: str, seconds: float) -> int:
     return math.ceil(seconds)
 
 
-class Pace:
+class StepSeconds:
     """Measured seconds per step, by engine and role, over all visitors."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class Pace:
         return CAUTION * self._seconds.get((key, role), FIRST_GUESS / CAUTION)
 
 
-PACE = Pace()
+STEP_SECONDS = StepSeconds()
 
 
 def slot_seconds(steps: int, each: float, longest: float) -> float:
@@ -196,7 +196,7 @@ class _Lease:
         except OSError as error:
             raise _Lost from error
         for message in self._messages:
-            if isinstance(message, Trouble):
+            if isinstance(message, StepTrouble):
                 raise (OutOfMemoryError if message.out_of_memory else EngineError)(message.message)
             if isinstance(message, (str, Trace)):
                 yield message
@@ -232,7 +232,7 @@ class Slots:
         Raises:
             EngineError: the step failed, the slot ended in the middle of it, or the quota is used up.
         """
-        each = PACE.of(self.key, role)
+        each = STEP_SECONDS.of(self.key, role)
         if self._lease is not None and not self._lease.room(each):
             self.close()
         for last in (False, True):
@@ -242,7 +242,7 @@ class Slots:
                 for piece in lease.run(role, arguments):
                     began = began or bool(piece)
                     if isinstance(piece, Trace):
-                        PACE.note(self.key, role, time.monotonic() - started)
+                        STEP_SECONDS.note(self.key, role, time.monotonic() - started)
                         self.done += 1
                     yield piece
                 return

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from sgv_demo.events import Analysis
 from sgv_demo.evidence import KINDS
-from sgv_demo.evidence.kind import Span
+from sgv_demo.evidence.kind import LaneSpan
 from sgv_demo.formats.markup import macros
 
 _MOST_SPANS = 600
@@ -37,30 +37,30 @@ def _names() -> list[str]:
     return [*(kind.lane.name for kind in KINDS if kind.lane), "Captions"]
 
 
-def _all(analysis: Analysis) -> list[tuple[str, list[Span]]]:
+def _all(analysis: Analysis) -> list[tuple[str, list[LaneSpan]]]:
     measured = [(kind.lane.name, _merged(kind.lane.spans(analysis))) for kind in KINDS if kind.lane]
     return [*measured, ("Captions", list(_captions(analysis)))]
 
 
-def _captions(analysis: Analysis) -> Iterator[Span]:
+def _captions(analysis: Analysis) -> Iterator[LaneSpan]:
     for caption in analysis.captions:
         if caption.end > caption.start:
-            yield Span(caption.start, caption.end, "", " ".join(caption.text.split())[:_SHORT])
+            yield LaneSpan(caption.start, caption.end, "", " ".join(caption.text.split())[:_SHORT])
 
 
-def _merged(spans: Iterable[Span]) -> list[Span]:
+def _merged(spans: Iterable[LaneSpan]) -> list[LaneSpan]:
     """Neighbours with the same word and look as one."""
-    made: list[Span] = []
+    made: list[LaneSpan] = []
     for item in spans:
         before = made[-1] if made else None
         if before and (before.word, before.kind) == (item.word, item.kind) and item.start - before.end < 0.05:
-            made[-1] = Span(before.start, item.end, item.word, item.title, item.kind)
+            made[-1] = LaneSpan(before.start, item.end, item.word, item.title, item.kind)
         else:
             made.append(item)
     return made
 
 
-def _lane(name: str, spans: list[Span], first: float, whole: float) -> dict[str, Any]:
+def _lane(name: str, spans: list[LaneSpan], first: float, whole: float) -> dict[str, Any]:
     """What the template's `lane` takes: each span with its left edge and width in percent."""
     step = max(1, -(-len(spans) // _MOST_SPANS))
     drawn = [(s, 100 * (s.start - first) / whole, 100 * max(s.end - s.start, 0) / whole) for s in spans[::step]]

@@ -22,7 +22,7 @@ _AS_TURNED_DEGREES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QuarterTurn:
     """How a stored picture becomes an upright one: transposed first, then mirrored."""
 
     transposed: bool = False
@@ -36,24 +36,24 @@ class Turn:
         return np.ascontiguousarray(rgb[:: -1 if self.mirrored_y else 1, :: -1 if self.mirrored_x else 1])
 
 
-def turn_of(frame: VideoFrame) -> Turn:
+def turn_of(frame: VideoFrame) -> QuarterTurn:
     """The quarter turn and the mirroring in a frame's display matrix; none for odd angles and senseless matrices."""
     side_data = frame.side_data.get("DISPLAYMATRIX")
     if side_data is None:
-        return Turn()
+        return QuarterTurn()
     # Rows of three fixed-point numbers; a point (x, y) is shown at (a·x + c·y, b·x + d·y).
     a, b, _, c, d = (float(part) for part in np.frombuffer(bytes(side_data), np.int32)[:5])
     scale_x, scale_y = math.hypot(a, c), math.hypot(b, d)
     if not scale_x or not scale_y:
-        return Turn()
+        return QuarterTurn()
     degrees = math.degrees(math.atan2(b / scale_y, a / scale_x))
     quarters = round(degrees / 90)
     if abs(degrees - 90 * quarters) >= _AS_TURNED_DEGREES:
-        return Turn()
-    return Turn(True, c < 0, b < 0) if quarters % 2 else Turn(False, a < 0, d < 0)
+        return QuarterTurn()
+    return QuarterTurn(True, c < 0, b < 0) if quarters % 2 else QuarterTurn(False, a < 0, d < 0)
 
 
-def displayed_size(width: int, height: int, aspect: Fraction | None, turn: Turn) -> Size:
+def displayed_size(width: int, height: int, aspect: Fraction | None, turn: QuarterTurn) -> Size:
     """(width, height) as shown, from stored pixels, pixel aspect (width over height) and turn."""
     # Encoders leave crumbs such as 640:639 behind; nobody means a picture one pixel wider by that.
     if aspect and Fraction(1, 16) <= aspect <= 16 and abs(aspect - 1) > Fraction(1, 200):

@@ -16,7 +16,7 @@ from sgv_demo.video.decoding.index import closest
 from sgv_demo.video.decoding.passes import Pass
 from sgv_demo.video.decoding.picture import Renderer, fitted
 from sgv_demo.video.decoding.probe import TRANSPARENT, find_facts
-from sgv_demo.video.decoding.seeking import Numbered, Plan, Strategy, Walk
+from sgv_demo.video.decoding.seeking import Numbered, SeekPlan, Strategy, Walk
 
 NEAR_ENOUGH = 0.0006
 """Seconds: Matroska rounds times to a millisecond, so a wanted time this little early still means the next picture."""
@@ -53,7 +53,7 @@ class PyavReader:
         self._lost: set[int] = set()
         self._flawed: set[int] = set()
         self._transparent = False
-        self._plan = Plan(self._index, strategy)
+        self._plan = SeekPlan(self._index, strategy)
         self.info = replace(self._facts.info, notes=(*notes, *self._facts.info.notes))
         self.frame_count = len(self._index.times)
         self.fps = self._facts.average_rate
@@ -153,7 +153,7 @@ class _Reading:
         self._reader = reader
         facts = reader._facts
         self._renderer = Renderer(fitted(reader.info.size, long_side), facts.aspect)
-        reader._plan = Plan(facts.index, reader._strategy)
+        reader._plan = SeekPlan(facts.index, reader._strategy)
         self._pass = Pass(reader._path, reader._settings, reader._beat)
         self.walk = Walk(self._pass, reader._plan)
 

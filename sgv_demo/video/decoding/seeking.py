@@ -44,7 +44,7 @@ class Numbered:
     frame: VideoFrame
 
 
-class Plan:
+class SeekPlan:
     """Chooses, picture by picture, the cheaper way: never much worse than reading in order or seeking each time."""
 
     def __init__(self, index: Index, strategy: Strategy = "auto") -> None:
@@ -85,7 +85,7 @@ class Plan:
 class Walk:
     """Hands out wanted pictures, which must come in increasing order."""
 
-    def __init__(self, reading: Pass, plan: Plan) -> None:
+    def __init__(self, reading: Pass, plan: SeekPlan) -> None:
         self._reading, self._plan = reading, plan
         self._packets = reading.packets()
         self._position = 0
