@@ -10,8 +10,14 @@ from typing import Any
 
 from PIL import Image
 
-from sgv_demo.evaluation.mvbench import TASKS
+from sgv_demo.engines import Scene
+from sgv_demo.evaluation.mvbench import BENCHMARK, TASKS
+from sgv_demo.evaluation.plan import Part
+from sgv_demo.evaluation.run import Run
 from sgv_demo.evaluation.tempcompass import SUFFIXES
+from sgv_demo.options import GenerationOptions
+from sgv_demo.settings import Settings
+from sgv_demo.types import EngineInfo, Generation, Trace, Turn
 from tests.support.video_files import numbered, write_clip
 
 WORDS = ("opens the door", "closes the door", "turns left", "waves")
@@ -127,3 +133,30 @@ def write_json(path: Path, data: object) -> Path:
     """UTF-8 JSON."""
     path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+class Says:
+    """An engine that always says the same and keeps what it was shown."""
+
+    default_frames = 16
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.info = EngineInfo("one", "Engine <one>")
+
+    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
+        yield self.text
+        yield Trace(prompt=question, picture=scene.frames[0].image)
+
+
+def with_runs(root: Path) -> Path:
+    """An operator's folder: a benchmark with a video that can't be read, two runs of it, and something else."""
+    made = mvbench(root / "mvbench", tasks=["action_antonym", "action_sequence"])
+    made.annotations.rename(root / "mvbench" / "annotations")
+    (root / "mvbench" / "video").rename(root / "mvbench" / "videos")
+    (root / "mvbench/videos/star/Charades_v1_480/action_sequence_0.mp4").write_bytes(b"no video")
+    (root / "private").mkdir()
+    pool = BENCHMARK.read(root / "mvbench/annotations", root / "mvbench/videos")
+    for name, text in (("run A", "(A) <b>opens</b>"), ("run B", "maybe B")):
+        Run(BENCHMARK, Says(text), Settings()).into(root / name, pool, Part())
+    return root

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from sgv_demo.engines import Scene
-from sgv_demo.evaluation import mvbench
 from sgv_demo.evaluation.browsing import Shelf, shown
-from sgv_demo.evaluation.plan import Part
-from sgv_demo.evaluation.run import Run
-from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
-from sgv_demo.types import EngineInfo, Generation, Trace, Turn
 from sgv_demo.ui.dataset.benchmark_handlers import BenchmarkHandlers
 from tests.support import made_benchmarks
 
 
-class Says:
-    """An engine that always says the same and keeps what it was shown."""
-
-    default_frames = 16
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.info = EngineInfo("one", "Engine <one>")
-
-    def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
-        yield self.text
-        yield Trace(prompt=question, picture=scene.frames[0].image)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A benchmark with a video that can't be read, and two runs of it."""
-    root = tmp_path_factory.mktemp("benchmarks")
-    made = made_benchmarks.mvbench(root / "mvbench", tasks=["action_antonym", "action_sequence"])
-    made.annotations.rename(root / "mvbench" / "annotations")
-    (root / "mvbench" / "video").rename(root / "mvbench" / "videos")
-    (root / "mvbench/videos/star/Charades_v1_480/action_sequence_0.mp4").write_bytes(b"no video")
-    (root / "private").mkdir()
-    pool = mvbench.BENCHMARK.read(root / "mvbench/annotations", root / "mvbench/videos")
-    for name, text in (("run A", "(A) <b>opens</b>"), ("run B", "maybe B")):
-        Run(mvbench.BENCHMARK, Says(text), Settings()).into(root / name, pool, Part())
-    return root
+    return made_benchmarks.with_runs(tmp_path_factory.mktemp("benchmarks"))
 
 
 @pytest.fixture
