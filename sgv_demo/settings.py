@@ -44,6 +44,8 @@ class Settings:
     """Seconds without a word from a server after which a step is given up."""
     remote_step_seconds: float = 900.0
     """Seconds that a server may take for one step in all, however slowly its words drip."""
+    remote_at_once: int = 8
+    """Steps that one server is given at the same time."""
     visitor_urls: bool = False
     """Whether a visitor may name a server. Off: an address from outside could point at machines inside."""
 
@@ -75,6 +77,8 @@ class Settings:
     """Memory that the reading process may use."""
     reader_threads: int = 2
     """Decoder threads of the reading process."""
+    max_readers: int = 0
+    """Videos read at the same time, each by a process of its own; 0: as many as the free memory has room for."""
 
     store_dir: Path = Path("~/.cache/sgv-demo")
     """Where results are kept."""
@@ -114,6 +118,12 @@ class Settings:
     """Port to listen on; the next free one is taken when it is in use."""
     max_queue: int = 32
     """Visitors waiting at most."""
+    max_runs: int = 64
+    """Runs, questions and texts under way at once, those in an engine's line included; more wait in the queue."""
+    max_own_runs: int = 4
+    """As many of one visitor at once."""
+    max_address_runs: int = 24
+    """As many from one address at once; this machine's own isn't counted."""
     max_sessions: int = 80
     """Visitors remembered at most, half a megabyte each; who was away longest is forgotten first."""
     allowed_hosts: str = ""

@@ -11,6 +11,9 @@ from sgv_demo.settings import Settings
 Role = Literal["captioner", "answerer"]
 ROLES: tuple[Role, ...] = ("captioner", "answerer")
 
+SIDE_BY_SIDE = 16
+"""Texts at most that one network on this machine writes side by side (see `local/scheduler`)."""
+
 Progress: TypeAlias = Callable[[str, float | None], None]
 """(what is happening, share done or None)."""
 
@@ -75,6 +78,8 @@ class Engine:
     """Whether its weights can be in 4 or 8 bit."""
     shared: bool = False
     """Whether one loaded network fills all its roles."""
+    at_once: Callable[[Settings], int] = lambda _settings: 1
+    """How many steps it takes at the same time, of all visitors together; more wait in its line."""
     tower: Callable[[Any], Any] | None = None
     """The CLIP tower of a loaded engine, by which keyframes can be chosen, too."""
     ready: bool = False

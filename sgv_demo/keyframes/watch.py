@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import merge
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from sgv_demo.errors import SettingsError
@@ -30,6 +33,7 @@ from sgv_demo.keyframes.ahead import ahead
 from sgv_demo.keyframes.published import captioner_indices
 from sgv_demo.keyframes.select import Decision, KeyframeSelector, limit
 from sgv_demo.keyframes.similarity import Embedder, make_embedder, settled
+from sgv_demo.lanes import TICK, Lane, in_line
 from sgv_demo.options import SamplingOptions
 from sgv_demo.settings import Settings
 from sgv_demo.types import Evidence, Frame, Keyframe, Sample, VideoInfo
@@ -75,9 +79,30 @@ def watch(path: Path, sampling: SamplingOptions, settings: Settings) -> Generato
         SettingsError: an option is out of bounds, the range is empty, or it takes too many samples.
     """
     check(sampling, settings)
-    sampling = settled(sampling, settings)
-    opened: list[VideoReader] = []
-    return ahead(_watch(path, sampling, settings, opened), _AHEAD, lambda: _close(opened))
+    return _in_line(path, settled(sampling, settings), settings)
+
+
+CORES = Lane(os.cpu_count() or 2)
+"""Measuring and reading text, a picture at a time: the videos of different visitors get on side by side."""
+_READER_BYTES = 300_000_000
+"""Memory that a reading process and what it sent usually take."""
+
+
+@lru_cache(maxsize=4)
+def readers(most: int) -> Lane:
+    """The line of those who want a video read; `most`: as in the settings."""
+    return Lane(most or min(max(psutil.virtual_memory().available // _READER_BYTES, 2), 64))
+
+
+def _in_line(path: Path, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:
+    place = readers(settings.max_readers).join()
+    try:
+        while not place.wait(TICK):
+            yield Working(in_line("a place to read the video", place))
+        opened: list[VideoReader] = []
+        yield from ahead(_watch(path, sampling, settings, opened), _AHEAD, lambda: _close(opened))
+    finally:
+        place.leave()
 
 
 def _close(opened: list[VideoReader]) -> None:
@@ -99,7 +124,13 @@ def _watch(
         _check_range(sampling, reader.info, settings)
         with closing(ahead(_chosen(path, reader, sampling, settings), _AHEAD)) as items:
             for item in items:
-                yield from teller.tell(item) if isinstance(item, _Chosen) else (item,)
+                if not isinstance(item, _Chosen):
+                    yield item
+                    continue
+                yield from teller.announced(item)
+                with CORES.turn():
+                    told = list(teller.tell(item))
+                yield from told
         if not teller.count:
             raise SettingsError("No picture lies in the chosen range; widen it.")
         for note in reader.notes:
@@ -118,7 +149,9 @@ def _chosen(
         return
     long_side = None if sampling.published else settings.frame_long_side
     for seen in _frames(path, reader, sampling, settings, long_side):
-        yield from keeper.offer(seen)
+        with CORES.turn():
+            came = list(keeper.offer(seen))
+        yield from came
         if len(keeper.embeddings) >= settings.max_keyframes:
             yield Noted(f"Stopped at {len(keeper.embeddings)} keyframes, the most in one run; choose a shorter range.")
             return
@@ -211,11 +244,14 @@ class _Teller:
         self.previous: Keyframe | None = None
         self.count = 0
 
+    def announced(self, chosen: _Chosen) -> Iterator[Event]:
+        """What is about to be done with a chosen frame, where that takes a while."""
+        if self.text:
+            yield Working(f"Reading text in the picture at {chosen.frame.time:.1f} s")
+
     def tell(self, chosen: _Chosen) -> Iterator[Event | Step]:
         """What a chosen frame leads to."""
         frame = chosen.frame
-        if self.text:
-            yield Working(f"Reading text in the picture at {frame.time:.1f} s")
         seen = look(frame, self.text) if self.sampling.measure else None
         stated = 2.0 * self.count if self.sampling.published else frame.time
         keyframe = Keyframe(self.count, frame, chosen.similarity, stated, seen)

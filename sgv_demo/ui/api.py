@@ -32,6 +32,7 @@ from sgv_demo.types import EngineInfo, Trace, Turn
 from sgv_demo.ui.ask.handlers import answering
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
+from sgv_demo.ui.guests import Guests
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.handlers import recaption_events
 from sgv_demo.video import open_video
@@ -64,7 +65,7 @@ def build(desk: Desk) -> None:
     before = sum((spec.option.ask or 0) < _ANSWERER for spec in asking)
     with gr.Row(visible=False):
         result, button = gr.JSON(label="result"), gr.Button()
-        expose = partial(_expose, button, result, settings)
+        expose = partial(_expose, button, result, settings, desk.guests)
         expose(endpoints.keyframes, ["video", *_ordered(leaves(SamplingOptions))])
         expose(endpoints.caption, ["video", *_ordered(leaves(AnalysisOptions), engines)])
         expose(endpoints.summarize, ["captions", *writing])
@@ -105,6 +106,7 @@ def _expose(
     button: gr.Button,
     result: gr.JSON,
     settings: Settings,
+    guests: Guests,
     endpoint: Callable[..., Iterator[Any]],
     items: Sequence[Spec | list[str] | str],
 ) -> None:
@@ -118,7 +120,7 @@ def _expose(
     @wraps(endpoint)
     def call(*values: Any) -> Iterator[Any]:
         given = dict(zip((name for name, _, _ in made), values, strict=True))
-        with boundary(f"/{endpoint.__name__}") as told:
+        with boundary(f"/{endpoint.__name__}") as told, guests.one_more():
             yield from endpoint(given)
         if told.sentence:
             raise gr.Error(told.sentence, print_exception=False)
@@ -130,8 +132,8 @@ def _expose(
         [component for _, component, _ in made],
         result,
         api_name=endpoint.__name__,
-        concurrency_id="gpu",
-        concurrency_limit=1,
+        concurrency_id="runs",
+        concurrency_limit=settings.max_runs,
         show_progress="hidden",
     )
 
@@ -164,18 +166,19 @@ class Endpoints:
         captioner = self.desk.captioner(given["engine"])
         options = pipeline.settle(options, captioner.info, self.desk.settings)
         analysis = Analysis()
-        for batch in batches(self._analysis(path, captioner, options), seconds=0.25):
+        for batch in batches(self._analysis(path, captioner, given["engine"], options), seconds=0.25):
             for event in batch:
                 analysis = analysis.apply(event)
             yield to_record(analysis)
 
-    def _analysis(self, path: Path, captioner: Captioner, options: AnalysisOptions) -> Iterator[Event]:
+    def _analysis(self, path: Path, captioner: Captioner, engine: str, options: AnalysisOptions) -> Iterator[Event]:
         settings, most = self.desk.settings, 1
         if settings.zero_gpu:  # elsewhere nobody counts the steps
             with open_video(path, settings) as reader:
                 most = expected_samples(reader.info, options.sampling) + 1
         with zerogpu.captioner_in_slots(captioner, settings, most) as slotted:
-            yield from pipeline.analyze(path, slotted, options, settings, store=self.desk.store)
+            inline = self.desk.line(engine).captioner(slotted)
+            yield from pipeline.analyze(path, inline, options, settings, store=self.desk.store)
 
     def summarize(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Sums up captions given as text: this program's JSON, WebVTT, SRT, or one caption a line; streams.
@@ -186,7 +189,7 @@ class Endpoints:
         marks = parse_captions(given["captions"] or "").captions
         captioner = self.desk.captioner(given["engine"])
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-            events = steps.summarize(marks, slotted, how)
+            events = steps.summarize(marks, self.desk.line(given["engine"]).captioner(slotted), how)
             yield from self._texts(events, "summary", captioner.info)
 
     def recaption(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -198,7 +201,8 @@ class Endpoints:
         prompt = self.desk.settings.bounded(given["prompt"] or "", "prompt")
         captioner = self.desk.captioner(given["engine"])
         with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-            yield from self._texts(recaption_events(slotted, prompt, how), "text", captioner.info)
+            inline = self.desk.line(given["engine"]).captioner(slotted)
+            yield from self._texts(recaption_events(inline, prompt, how), "text", captioner.info)
 
     def _texts(self, events: Iterator[Any], field: str, info: EngineInfo) -> Iterator[dict[str, Any]]:
         text = ""

@@ -30,8 +30,8 @@ from sgv_demo.ui.video.controls import (
 from sgv_demo.ui.video.handlers import Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
 
-GPU = "gpu"
-"""All events that run a model share one queue: there is one device."""
+RUNS = "runs"
+"""All events that run an engine share one queue; within it each step waits in its engine's own line."""
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -43,9 +43,13 @@ class Binder:
     visitor reads one sentence over the page, the log has one line (see `boundary`).
     """
 
-    def __init__(self, parts: dict[str, Any]) -> None:
-        """`parts`: all components of the page by name."""
-        self.parts = parts
+    def __init__(self, parts: dict[str, Any], most_runs: int) -> None:
+        """
+        Args:
+            parts: all components of the page by name.
+            most_runs: events that run an engine at once; more wait in the queue.
+        """
+        self.parts, self.most_runs = parts, most_runs
         self.outputs = list(parts.values())
 
     def now(self, event: Callable[..., Any], handler: Callable[..., Updates], inputs: list[Any], **how: Any) -> Any:
@@ -80,11 +84,11 @@ class Binder:
 
         return event(run, inputs, self.outputs, **(_PRIVATE | how))
 
-    def gpu(
+    def working(
         self, event: Callable[..., Any], handler: Callable[..., Iterator[Updates]], inputs: list[Any], place: Any
     ) -> Any:
-        """A stream that waits its turn for the device; the place in the queue shows on `place`."""
-        turn: dict[str, Any] = {"concurrency_id": GPU, "concurrency_limit": 1}
+        """A stream that runs an engine; the place in the queue shows on `place`."""
+        turn: dict[str, Any] = {"concurrency_id": RUNS, "concurrency_limit": self.most_runs}
         return self.stream(event, handler, inputs, **turn, show_progress="minimal", show_progress_on=[place])
 
     def _answer(self, handler: Callable[..., Updates], values: tuple[Any, ...]) -> dict[Any, Any]:
@@ -105,7 +109,7 @@ class Page:
     """What the page's events do."""
 
     def __init__(self, desk: Desk, parts: dict[str, Any]) -> None:
-        self.desk, self.parts, self.on = desk, parts, Binder(parts)
+        self.desk, self.parts, self.on = desk, parts, Binder(parts, desk.settings.max_runs)
         self.video, self.ask = VideoHandlers(desk), AskHandlers(desk)
         self.writing, self.engines = WritingHandlers(desk), EngineHandlers(desk)
         self.room = RoomHandlers(desk)
@@ -141,7 +145,7 @@ class Page:
             self.on.now(parts["restart"].click, restart, [parts["visit"], parts["room"], *self.controls]),
             self.on.now(parts["other_way"].click, of(video.other_way), state),
         ):
-            runs.append(self.on.gpu(begun.then, of(video.run), state, parts["progress"]))
+            runs.append(self.on.working(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])
         stopped = self.on.now(parts["stop"].click, of(video.stop), state, cancels=runs)
         written = self.on.now(stopped.then, of(video.written), state, queue=True, concurrency_limit=4)
@@ -182,7 +186,7 @@ class Page:
         begun = [self.on.now(event, begin, inputs) for event in (parts["ask"].click, parts["question"].submit)]
         begun.append(self.on.on_data(parts["chat"].act, act, [*state, *self.asking]))
         begun.append(self.on.on_data(parts["suggested"].pick, pick, [*state, *self.asking]))
-        runs = [self.on.gpu(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
+        runs = [self.on.working(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
         for run_event in runs:
             self._shows_engines(run_event)
         self.on.now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
@@ -197,7 +201,7 @@ class Page:
         ):
             result = parts[f"{name}_result"]
             begun = self.on.now(parts[f"{name}_run"].click, asked, given)
-            run = self.on.gpu(begun.then, handler, [*given, parts["engine"]], result)
+            run = self.on.working(begun.then, handler, [*given, parts["engine"]], result)
             stopped = lambda html, target=f"{name}_result": {target: writing.stopped(html)}  # noqa: E731
             self.on.now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
 
@@ -206,13 +210,13 @@ class Page:
         chosen = [parts["engine"], parts["answerer"]]
         for name in ("engine", "answerer"):
             self.on.now(parts[name].change, engines.view, chosen)
-        self.on.gpu(parts["load"].click, engines.load, chosen, parts["engine_state"])
+        self.on.working(parts["load"].click, engines.load, chosen, parts["engine_state"])
         if "own_use" in parts:
             given = [parts["own_url"], parts["own_model"]]
             use = OwnServer(self.desk).use
             for event in (parts["own_use"].click, parts["own_url"].submit, parts["own_model"].submit):
                 self.on.now(event, use, given, queue=True, concurrency_limit=4)
-        self.on.now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_id=GPU, concurrency_limit=1)
+        self.on.now(parts["unload"].click, engines.unload, chosen, queue=True, concurrency_limit=1)
 
     def _shows_engines(self, event: Any) -> None:
         """A run may have loaded an engine."""

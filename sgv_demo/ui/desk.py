@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from sgv_demo.engines import REMOTE, Answerer, Captioner
+from sgv_demo.engines.turns.lane import Line
 from sgv_demo.errors import EngineError, SgvError
+from sgv_demo.lanes import Lane
 from sgv_demo.results.links import People
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.times import gigabytes
 from sgv_demo.types import EngineInfo
+from sgv_demo.ui.guests import Guests
 from sgv_demo.ui.parts import PictureUrl
 from sgv_demo.ui.served import Served, picture_address
 
@@ -39,6 +43,8 @@ class Choice:
     """Known before loading, for the status line."""
     row: str = ""
     """Key of its row on the engine panel; empty: it gets one of its own."""
+    at_once: int = 1
+    """Steps that it takes at the same time, of all visitors together."""
     missing: Callable[[], int] | None = None
     """Bytes to fetch first, for an engine that is fetched only when its Load button asks for it."""
 
@@ -155,6 +161,9 @@ class Desk:
         missing = {c.name: c.missing for c in choices if c.missing}
         self.captioners = Shelf({c.name: c.load_captioner for c in choices if c.load_captioner}, missing)
         self.answerers = Shelf({c.name: c.load_answerer for c in choices if c.load_answerer}, missing)
+        self.guests = Guests(settings)
+        # On ZeroGPU each visitor has slots of the device to itself, and a server that a visitor named is its own.
+        self._lanes = {} if settings.zero_gpu else {c.name: Lane(c.at_once) for c in choices}
 
     def choice(self, name: str) -> Choice:
         """The choice with this name, else the first one."""
@@ -180,13 +189,21 @@ class Desk:
 
         return load_for_visitor(self.settings, *server)
 
+    def line(self, name: str) -> Line:
+        """The line in which the steps of one run or question wait for the engine of that name."""
+        return Line(self._lanes.get(name) or Lane(self.settings.max_runs))
+
     def unload(self, captioner: str, answerer: str) -> None:
-        """Frees the memory of a captioner and an answerer; a network that the other role still uses stays."""
-        dropped = (self.captioners.drop(captioner), self.answerers.drop(answerer))
-        for engine in {id(e): e for e in dropped if e is not None}.values():
-            unload = getattr(engine, "unload", None)
-            if unload is not None and not (self.captioners.holds(engine) or self.answerers.holds(engine)):
-                unload()
+        """Frees the memory of a captioner and an answerer, once the steps under way have ended; a network that the
+        other role still uses stays."""
+        with ExitStack() as alone:
+            for name in {captioner, answerer} & self._lanes.keys():
+                alone.enter_context(self._lanes[name].turn(whole=True))
+            dropped = (self.captioners.drop(captioner), self.answerers.drop(answerer))
+            for engine in {id(e): e for e in dropped if e is not None}.values():
+                unload = getattr(engine, "unload", None)
+                if unload is not None and not (self.captioners.holds(engine) or self.answerers.holds(engine)):
+                    unload()
 
     def info(self, name: str) -> EngineInfo:
         """Facts of a captioner: its own when loaded, else what is known before."""

@@ -65,6 +65,7 @@ def _named(name: str, settings: Settings, names: tuple[str, str], rows: Sequence
         load_answerer=partial(_answerer, settings) if "answerer" in roles else None,
         info=_info(name, row.label if row else engine.label, model, settings),
         row=row.key if row else "",
+        at_once=engine.at_once(settings),
     )
 
 
@@ -79,6 +80,7 @@ def _choice(row: EngineRow, settings: Settings) -> Choice:
         load_answerer=partial(_answerer, settings) if "answerer" in row.roles else None,
         info=_info(row.engine, row.label, model, settings) if row.engine != MEASURED.name else None,
         row=row.key,
+        at_once=ENGINES[row.engine].at_once(settings),
         missing=partial(_missing, row) if row.download else None,
     )
 

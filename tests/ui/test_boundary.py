@@ -14,6 +14,7 @@ from sgv_demo.settings import Settings
 from sgv_demo.ui.api import _expose
 from sgv_demo.ui.binder import Binder
 from sgv_demo.ui.boundary import UNFORESEEN, boundary
+from sgv_demo.ui.guests import Guests
 
 
 def _say(updates: dict[Any, Any], parts: dict[str, Any]) -> str:
@@ -44,7 +45,7 @@ def test_whatever_a_handler_raises_is_one_sentence_on_the_page(
         yield {"button": "so far"}
         raise error
 
-    on = Binder(parts)
+    on = Binder(parts, 4)
     on.now(event, raising, [])
     assert _say(calls["call"](), parts) == sentence
     on.on_data(event, lambda data: raising(), [])
@@ -84,7 +85,7 @@ def test_the_api_ends_at_the_same_boundary(caplog: pytest.LogCaptureFixture) -> 
         raise KeyError("secret")
 
     with gr.Blocks() as page:
-        _expose(gr.Button(), gr.JSON(), Settings(), recaption, ["prompt"])
+        _expose(gr.Button(), gr.JSON(), Settings(), Guests(Settings()), recaption, ["prompt"])
     (endpoint,) = page.fns.values()
     answers: Any = endpoint.fn
     got = answers("a cat")

@@ -44,6 +44,8 @@ PASSED_ON = {
     "fault": "a value out of bounds, see OTHERS",
     "_counted(len(self._lost), 'damaged picture was skipped.', 'damaged pictures were skipped.')": "see OTHERS",
     "_counted(len(self._flawed), one, many)": "see OTHERS",
+    "in_line('a place to read the video', place)": "see OTHERS",
+    "words": "the same, for the engine",
 }
 """Arguments in which the reading of the code sees no sentence, and where it comes from."""
 
@@ -65,6 +67,10 @@ OTHERS = (
     "Reading this file needs more memory than is allowed; scale the video down or shorten it.",
     "CUDA does not start",
     "needs 7.3 GB, 2.0 GB are free",
+    "Waiting for a place to read the video: next in line",
+    "Waiting for a place to read the video: 3 in line before you, about 5 min",
+    "Waiting for the engine: next in line, about 12 s",
+    "Waiting for the engine: 3 in line before you",
     "17.2 GB to download",
     "All Partial LoRA has rank 8 and was scaled by 1; plora_alpha in config.json sets it.",
     "Start the page with --base-url or SGV_BASE_URL.",

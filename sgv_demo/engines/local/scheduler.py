@@ -16,10 +16,11 @@ from queue import Empty, SimpleQueue
 
 import torch
 
+from sgv_demo.engines.entry import SIDE_BY_SIDE
 from sgv_demo.engines.local.decoding import Network, Text, advance
 from sgv_demo.engines.local.streaming import TICK
 
-MOST = 16
+MOST = SIDE_BY_SIDE
 """Texts at most that run side by side; more wait."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from sgv_demo.engines.entry import ROLES, Engine, Order
@@ -23,5 +24,6 @@ ENGINE = Engine(
     roles=ROLES,
     load=_load,
     licence="this program's",
+    at_once=lambda _settings: os.cpu_count() or 2,
     ready=True,
 )

@@ -20,6 +20,11 @@ def _missing(settings: Settings) -> str:
     return "" if settings.base_url else "Start the page with --base-url or SGV_BASE_URL."
 
 
+def _at_once(settings: Settings) -> int:
+    """As many as each server is given."""
+    return max(settings.remote_at_once, 1) * max(sum(bool(url.strip()) for url in settings.base_url.split(",")), 1)
+
+
 ENGINE = Engine(
     name=NAME,
     label="A model on a server",
@@ -29,5 +34,6 @@ ENGINE = Engine(
     load=_load,
     licence="the server's model's",
     place="server",
+    at_once=_at_once,
     missing=_missing,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sgv_demo.engines.entry import Engine, Model, Order
+from sgv_demo.engines.entry import SIDE_BY_SIDE, Engine, Model, Order
 
 NAME = "sharecaptioner"
 
@@ -49,4 +49,5 @@ ENGINE = Engine(
     figures=_figures,
     published=True,
     quantized=True,
+    at_once=lambda _settings: SIDE_BY_SIDE,
 )

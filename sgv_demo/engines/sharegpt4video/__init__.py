@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sgv_demo.engines.entry import Engine, Model, Order
+from sgv_demo.engines.entry import SIDE_BY_SIDE, Engine, Model, Order
 
 NAME = "sharegpt4video"
 
@@ -52,5 +52,6 @@ ENGINE = Engine(
     figures=_figures,
     published=True,
     quantized=True,
+    at_once=lambda _settings: SIDE_BY_SIDE,
     tower=lambda engine: engine.network.model.vision_tower,
 )

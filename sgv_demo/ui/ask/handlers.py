@@ -67,8 +67,10 @@ def answering(
             if isinstance(event, Scene):
                 scene = event
     assert scene is not None, "what is prepared ends with a scene"
+    line = desk.line(engine)
     with zerogpu.answerer_in_slots(answerer, desk.settings) as slotted:
-        yield from steps.ask(scene, question, history, slotted, options.generation)
+        for item in steps.ask(scene, question, history, line.answerer(slotted), options.generation):
+            yield Working(words) if item == "" and (words := line.waiting()) else item
 
 
 class AskHandlers:
@@ -141,7 +143,7 @@ class AskHandlers:
         options = controls.options(self.desk.settings)
         items = answering(self.desk, visit.path, question, history, controls.answerer, options, analysis=visit.analysis)
         try:
-            with boundary("an answer") as told:
+            with boundary("an answer") as told, self.desk.guests.one_more():
                 for batch in batches(items):
                     if token.stop.is_set():
                         return

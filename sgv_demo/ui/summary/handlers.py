@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sgv_demo import steps
 from sgv_demo.engines.turns import zerogpu
+from sgv_demo.engines.turns.lane import Line
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
 from sgv_demo.formats.captions_in import parse_captions, read_captions
@@ -34,29 +35,33 @@ class WritingHandlers:
         if not file and not text.strip():
             return iter(())
 
+        line = self.desk.line(engine)
+
         def events() -> Iterator[EngineInfo | Event]:
             brought = read_captions(Path(file)) if file else parse_captions(text)
             captioner = self.desk.captioner(engine)
             yield captioner.info
             yield from map(Noted, brought.notes)
             with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-                yield from steps.summarize(brought.captions, slotted, GenerationOptions())
+                yield from steps.summarize(brought.captions, line.captioner(slotted), GenerationOptions())
 
-        return self._stream(events(), "clip_result", engine)
+        return self._stream(events(), "clip_result", engine, line)
 
     def recaption(self, prompt: str, engine: str) -> Iterator[Updates]:
         """Streams a detailed caption for `prompt`; nothing where there is none."""
         if not prompt.strip():
             return iter(())
 
+        line = self.desk.line(engine)
+
         def events() -> Iterator[EngineInfo | Event]:
             self.desk.settings.bounded(prompt, "prompt")
             captioner = self.desk.captioner(engine)
             yield captioner.info
             with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-                yield from recaption_events(slotted, prompt)
+                yield from recaption_events(line.captioner(slotted), prompt)
 
-        return self._stream(events(), "recaption_result", engine)
+        return self._stream(events(), "recaption_result", engine, line)
 
     @staticmethod
     def clip_asked(file: str | None, text: str) -> Updates:
@@ -73,9 +78,9 @@ class WritingHandlers:
         """What was written so far, without the caret."""
         return view.finished(shown or "")
 
-    def _stream(self, events: Iterator[EngineInfo | Event], target: str, engine: str) -> Iterator[Updates]:
+    def _stream(self, events: Iterator[EngineInfo | Event], target: str, engine: str, line: Line) -> Iterator[Updates]:
         text, by, note, working = "", "", "", "Starting"
-        with boundary("writing") as told:
+        with boundary("writing") as told, self.desk.guests.one_more():
             for batch in batches(events):
                 for event in batch:
                     match event:
@@ -92,7 +97,8 @@ class WritingHandlers:
                         case Failed():
                             raise StoreError(event.failure.message)
                 stage = self.desk.stage(engine)
-                shown = view.text_result(text, live=True, by=stage[0] if stage else working or by, note=note)
+                doing = stage[0] if stage else line.waiting() or working or by
+                shown = view.text_result(text, live=True, by=doing, note=note)
                 yield {target: shown}
         ended = view.text_result(text, live=False, by=by, note=note)
         yield {target: trouble(told.sentence) if told.sentence else ended}

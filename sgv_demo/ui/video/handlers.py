@@ -235,13 +235,13 @@ class VideoHandlers:
         visit = replace(visit, phase="running", started=time.monotonic())
         drawn = 0.0
         try:
-            with boundary("a run") as told:
+            with boundary("a run") as told, self.desk.guests.one_more():
                 for batch in batches(timed(source.events(), spent)):
                     if token.stop.is_set():
                         return
                     was, visit = visit, _folded(visit, batch)
                     token.latest = visit
-                    updates = self._batch_view(visit, was, batch, controls, spent)
+                    updates = self._batch_view(visit, was, batch, controls, spent, source.line.waiting())
                     if time.monotonic() - drawn > _TIMELINE_SECONDS and any(isinstance(e, Sampled) for e in batch):
                         drawn = time.monotonic()
                         updates["timeline"] = self._timeline(visit, controls)
@@ -254,8 +254,11 @@ class VideoHandlers:
         yield self.ended(visit, controls)
         yield self.written(visit, controls)
 
-    def _batch_view(self, visit: Visit, was: Visit, batch: list[Event], controls: Controls, spent: Spent) -> Updates:
-        analysis, stage = visit.analysis, self.desk.stage(controls.engine)
+    def _batch_view(
+        self, visit: Visit, was: Visit, batch: list[Event], controls: Controls, spent: Spent, waiting: str
+    ) -> Updates:
+        analysis = visit.analysis
+        stage = (waiting, None) if waiting else self.desk.stage(controls.engine)
         updates: Updates = {"progress": progress(visit, stage, self._left(visit, controls, spent))}
         if analysis is None:
             return updates
@@ -375,6 +378,7 @@ class _Source:
 
     def __init__(self, desk: Desk, path: Path, video: VideoInfo, controls: Controls, take: str) -> None:
         self.desk, self.path, self.video, self.controls, self.take = desk, path, video, controls, take
+        self.line = desk.line(controls.engine)
 
     def events(self) -> Generator[Event, None, None]:
         """Loads the engine when that is needed, then runs."""
@@ -383,7 +387,8 @@ class _Source:
         options = pipeline.settle(self.controls.options(), captioner.info, desk.settings)
         steps = expected_samples(self.video, options.sampling) + 1
         with zerogpu.captioner_in_slots(captioner, desk.settings, steps) as slotted:
-            yield from pipeline.analyze(path, slotted, options, desk.settings, store=desk.store, take=self.take)
+            inline = self.line.captioner(slotted)
+            yield from pipeline.analyze(path, inline, options, desk.settings, store=desk.store, take=self.take)
 
 
 def _folded(visit: Visit, batch: list[Event]) -> Visit:

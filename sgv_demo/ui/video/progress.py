@@ -110,7 +110,7 @@ def looking() -> Markup:
 def _running(visit: Visit, left: float | None) -> Markup:
     analysis = visit.analysis
     if analysis is None or analysis.video is None:
-        return _bar("Opening the video", None, kind=" running")
+        return _bar((analysis and analysis.working) or "Opening the video", None, kind=" running")
     words = doing(analysis) + (f" · about {length(left)} left" if left is not None else "")
     return _bar(words, fraction(analysis), kind=" running")
 
