@@ -133,6 +133,21 @@ class Settings:
     """Addresses that may show the page in a frame, such as https://example.org; empty: none, on a Space Hugging
     Face's."""
 
+    served_key: str = field(default="", repr=False)
+    """Key that clients of `serve-model` must send; empty: none, and only this machine may ask."""
+    served_port: Annotated[int, Option(flag="port", least=1, most=65535)] = 8000
+    """Port that `serve-model` listens on."""
+    served_requests: int = 64
+    """Requests that `serve-model` holds at once, waiting ones included; more are told to come back."""
+    served_megabytes: int = 24
+    """Largest request to `serve-model`, its pictures in base64."""
+    served_pictures: int = 64
+    """Pictures in one request to `serve-model` at most."""
+    served_megapixels: int = 64
+    """Size of all pictures in one request to `serve-model` at most, unpacked."""
+    served_tokens: int = 4096
+    """New tokens in one answer of `serve-model` at most."""
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Reads `SGV_*` variables; called once, at the door.

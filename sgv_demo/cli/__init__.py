@@ -25,6 +25,7 @@ COMMANDS = {
     "check": ("sgv_demo.cli.commands:check", "Does this machine give the known answers?"),
     "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
     "evaluate": ("sgv_demo.evaluation.commands:app", "The paper's three benchmarks, run and scored."),
+    "serve-model": ("sgv_demo.cli.commands:serve_model", "Serve a native model to OpenAI clients."),
     "serve": ("sgv_demo.cli.commands:serve", "Start the page."),
 }
 """Name to where the command is and what it does; its module is imported when it is called. Add a command here."""

@@ -30,6 +30,9 @@ Writing: TypeAlias = Annotated[Settings, Only(("engine", "captioner", *_SERVERS)
 Answering: TypeAlias = Annotated[Settings, Only(("engine", "answerer", *_SERVERS, "vision"))]
 Both: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS))]
 Serving: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS, "host", "port"))]
+Offering: TypeAlias = Annotated[
+    Settings, Only(("captioner", "answerer", "quantization", "dtype", "vision", "host", "served_port"))
+]
 Json: TypeAlias = Annotated[Outputs, Only(("json",))]
 
 
@@ -273,6 +276,14 @@ def serve(*, settings: Serving) -> None:
     from sgv_demo.ui.serve import serve as run
 
     run(settings)
+
+
+@command
+def serve_model(*, settings: Offering) -> None:
+    """Serves a native model to OpenAI clients and to `--engine remote` of other machines; SGV_SERVED_KEY is its key."""
+    from sgv_demo.serving.run import serve as run
+
+    run(settings, progress=loading)
 
 
 def _save(analysis: Analysis, pictures: Pictures, out: Outputs) -> None:

@@ -153,7 +153,7 @@ def test_floods_and_drips_are_given_up(fault: str, says: str) -> None:
     ],
 )
 def test_lists_of_models_in_every_shape(listing: object, names: list[str]) -> None:
-    assert models_of(listing) == names
+    assert [model.name for model in models_of(listing)] == names
 
 
 @pytest.mark.parametrize("listing", [{"data": None}, {"models": None}, [], "none", {"data": [{"id": None}]}])

@@ -19,6 +19,7 @@ from sgv_demo.engines.local.decoding import Beams, Sampler, Text, generate, pref
 from sgv_demo.engines.prompts import captioner_prompt
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.checkpoint import load_network, read_checked_config
+from sgv_demo.engines.sharecaptioner.network import pixels
 from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.types import Picture
 
@@ -63,7 +64,7 @@ class Case:
         """What the decoder reads, and which positions are the picture."""
         picture = None
         if self.record["image"]:
-            picture = network.embed_picture(tiling.pixels(tiling.fit(self.picture(), self.record["hd_num"])))
+            picture = network.embed_picture(pixels(tiling.fit(self.picture(), self.record["hd_num"])))
         return network.embed_prompt(self.ids(), picture)
 
 
@@ -101,9 +102,7 @@ def test_picture(layout, name):
     probe = case.arrays["hd_u8_probe"].astype(int)
     assert np.abs(fitted[::97, ::89].astype(int) - probe).max() <= 1, "another Pillow may differ by one level, not more"
     if hashlib.sha256(fitted.tobytes()).hexdigest() == record["hd_u8_sha256"]:
-        assert float(tiling.pixels(fitted).double().abs().sum()) == pytest.approx(
-            record["pixel_values"]["abs_sum"], rel=1e-4
-        )
+        assert float(pixels(fitted).double().abs().sum()) == pytest.approx(record["pixel_values"]["abs_sum"], rel=1e-4)
 
 
 @pytest.mark.parametrize(("layout", "name"), CASES)
@@ -113,7 +112,7 @@ def test_prompt_ids_and_logits(layout, name):
     assert case.ids() == [item for item in record["prompt_ids_image_as_minus1_rle"] if isinstance(item, int)]
     with torch.inference_mode():
         if record["image"]:
-            seen = network.see(tiling.pixels(tiling.fit(case.picture(), record["hd_num"])))
+            seen = network.see(pixels(tiling.fit(case.picture(), record["hd_num"])))
             assert seen.shape[1] == record["n_visual_tokens"]
             for got, key in ((seen, "vit"), (network.vision_proj(seen), "proj")):
                 rows = got[0, record["rows"]].numpy()

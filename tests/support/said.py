@@ -48,6 +48,7 @@ NEVER_SEEN = {
     "evaluation.plan": "`evaluate`, a command of the command line",
     "evaluation.run": "`evaluate`, a command of the command line",
     "evaluation.table": "`evaluate`, a command of the command line",
+    "serving": "`serve-model`, which answers programs in English",
     "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
 }
 """Modules (with what is below them) whose messages no visitor of the page can get, and why."""

@@ -36,6 +36,7 @@ PASSED_ON = {
     "fate": "one of the guard's sentences on a process that is gone",
     "self._fate()": "the same",
     "message.message": "the same, from a ZeroGPU worker",
+    "piece.note": "the engine's note, from a server of this project",
     "event.failure.message": "the same, from a step",
     "told.sentence": "the same, through the page's boundary",
     "note": "the reader's notes, see OTHERS",

@@ -61,6 +61,8 @@ class Scheduler:
         self._running: list[Job] = []
         self._thread: threading.Thread | None = None
         self._closed = False
+        self.written = 0
+        """New tokens of all texts since it was made."""
 
     def run(self, job: Job) -> Generator[list[int], None, None]:
         """Yields a text's ids as they become certain, and an empty list while nothing is new.
@@ -91,6 +93,12 @@ class Scheduler:
         finally:
             job.stop.set()
             job.ended.wait()
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many texts (run side by side, wait for a place)."""
+        with self._turn:
+            return len(self._running), len(self._waiting)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -169,6 +177,7 @@ class Scheduler:
             return False
         for job, text, own in zip(jobs, texts, logits, strict=True):
             if len(own):
+                self.written += text.chooser.rows
                 job.said.put(text.take(own))
             if text.done:
                 self._end(job)

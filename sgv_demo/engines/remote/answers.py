@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sgv_demo.clean import clean, clean_data
@@ -44,6 +44,10 @@ class Piece:
     """The server's reason for giving up."""
     code: int = 0
     """The complaint's HTTP status, where it was named."""
+    token_ids: tuple[int, ...] = ()
+    """Ids of its tokens, where they were asked for."""
+    note: str = ""
+    """What a `serve-model` of this project says of the step."""
 
 
 class TooMuchError(Exception):
@@ -151,6 +155,8 @@ def read_message(message: object) -> Piece:
         message.get("done") is True,
         tokens[0],
         tokens[1],
+        token_ids=_ids(choice.get("token_ids")),
+        note=_note(message.get("sgv_demo", choice.get("sgv_demo"))),
     )
 
 
@@ -181,18 +187,35 @@ def text_of(content: object) -> str:
     return ""
 
 
-def models_of(message: object) -> list[str]:
-    """Names in a list of models, in OpenAI's, LM Studio's and Ollama's shapes; none where there are none."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model in a server's list."""
+
+    name: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What a `serve-model` of this project tells of it: role, engine, steps, context_tokens; empty for others."""
+
+    @property
+    def role(self) -> str:
+        """Its only role: "captioner" or "answerer"; empty for a model that takes any."""
+        role = self.about.get("role")
+        return role if role in ("captioner", "answerer") else ""
+
+
+def models_of(message: object) -> list[Listed]:
+    """A list of models, in OpenAI's, LM Studio's and Ollama's shapes; none where there are none."""
     message = clean_data(message)
     rows = message if isinstance(message, list) else None
     if isinstance(message, dict):
         rows = next((message[name] for name in ("data", "models") if isinstance(message.get(name), list)), None)
-    names = [
-        row if isinstance(row, str) else next((row[key] for key in ("id", "model", "name", "key") if row.get(key)), "")
-        for row in rows or []
-        if isinstance(row, (str, dict))
-    ]
-    return [name[:300] for name in names if isinstance(name, str) and name]
+    found: list[Listed] = []
+    for row in rows or []:
+        fields: dict[str, Any] = row if isinstance(row, dict) else {"id": row}
+        name = next((fields[key] for key in ("id", "model", "name", "key") if fields.get(key)), "")
+        about = fields.get("sgv_demo")
+        if isinstance(name, str) and name:
+            found.append(Listed(name[:300], about if isinstance(about, dict) else {}))
+    return found
 
 
 class Thoughts:
@@ -279,6 +302,15 @@ def _finish(reason: object) -> Finish | None:
 def _count(usage: object, *names: str) -> int:
     values = [usage.get(name) for name in names] if isinstance(usage, dict) else []
     return next((int(v) for v in values if isinstance(v, (int, float)) and 0 <= v < 1e9), 0)
+
+
+def _ids(value: object) -> tuple[int, ...]:
+    usable = isinstance(value, list) and all(isinstance(i, int) for i in value)
+    return tuple(value) if usable and isinstance(value, list) else ()
+
+
+def _note(value: object) -> str:
+    return clean(text_of(value.get("note")))[:1000] if isinstance(value, dict) else ""
 
 
 def _loads(text: str) -> object:

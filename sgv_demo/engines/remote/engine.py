@@ -16,12 +16,14 @@ from typing import Any
 
 from PIL import Image
 
-from sgv_demo.engines import prompts
+from sgv_demo.engines import Captioner, prompts
+from sgv_demo.engines.entry import Role
 from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.pictures import scaled, thinned
 from sgv_demo.engines.remote import NAME
 from sgv_demo.engines.remote.addresses import checked_key
-from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, listed_models
+from sgv_demo.engines.remote.captioner import ServedCaptioner
+from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, survey
 from sgv_demo.errors import EngineError, SettingsError
 from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
@@ -146,10 +148,24 @@ def load(settings: Settings) -> Remote:
 
     Raises:
         SettingsError: no server is named, or not by a web address.
-        EngineError: no server answers, the key is refused, or no model is named and none is listed.
+        EngineError: no server answers, the key is refused, no model is named and none is listed, or all of them are
+            captioners.
     """
-    access = Access(checked_key(settings.api_key), settings.remote_timeout, settings.remote_step_seconds)
-    return _connect(settings, access)
+    return _general(settings, *_surveyed(settings, _access(settings)), "answerer")
+
+
+def load_captioner(settings: Settings) -> Captioner:
+    """The same for captions: servers of ShareCaptioner-Video (`serve-model`) where there are any, otherwise all that
+    take any role.
+
+    Raises:
+        SettingsError: see `load`.
+        EngineError: see `load`; also where the captioners run different weights.
+    """
+    fleet, access = _surveyed(settings, _access(settings))
+    if any(server.role == "captioner" for server in fleet.servers):
+        return ServedCaptioner(fleet.only("captioner"), access)
+    return _general(settings, fleet, access, "captioner")
 
 
 def load_for_visitor(settings: Settings, base_url: str, model: str) -> Remote:
@@ -163,13 +179,27 @@ def load_for_visitor(settings: Settings, base_url: str, model: str) -> Remote:
     if not settings.visitor_urls:
         raise SettingsError("Visitors may not name a server here; the operator can allow it with SGV_VISITOR_URLS=1.")
     asked = replace(settings, base_url=base_url, remote_model=model, api_key="")
-    return _connect(asked, Access("", settings.remote_timeout, settings.remote_step_seconds, outside_only=True))
+    access = Access("", settings.remote_timeout, settings.remote_step_seconds, outside_only=True)
+    return _general(asked, *_surveyed(asked, access), "answerer")
 
 
-def _connect(settings: Settings, access: Access) -> Remote:
+def _access(settings: Settings) -> Access:
+    return Access(checked_key(settings.api_key), settings.remote_timeout, settings.remote_step_seconds)
+
+
+def _surveyed(settings: Settings, access: Access) -> tuple[Fleet, Access]:
     fleet = Fleet(settings.base_url)
-    found = listed_models(fleet, access, settings.hub_timeout, needed=not settings.remote_model)
-    model = settings.remote_model or next(iter(found), "")
+    survey(fleet, access, settings.hub_timeout, needed=not settings.remote_model)
+    return fleet, access
+
+
+def _general(settings: Settings, fleet: Fleet, access: Access, role: Role) -> Remote:
+    fleet = fleet.only(role if any(server.role == role for server in fleet.servers) else "")
+    if not fleet.servers:
+        if role == "answerer":
+            raise EngineError("The servers named only write captions; add one that answers questions to --base-url.")
+        raise EngineError("The servers named only answer questions; add one that writes captions to --base-url.")
+    model = settings.remote_model or next((m.name for server in fleet.servers for m in server.listed or ()), "")
     if not model:
         raise EngineError("The server lists no model; name the one that it runs with --model.")
     return Remote(fleet, access, model)

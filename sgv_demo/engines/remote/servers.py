@@ -7,13 +7,14 @@ server is still silent; cancelling closes the connection, and the server stops g
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import logging
 import random
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
@@ -26,6 +27,7 @@ from sgv_demo.clean import Cleaner, clean
 from sgv_demo.engines.local.streaming import TICK
 from sgv_demo.engines.remote.addresses import OutsideOnly, checked
 from sgv_demo.engines.remote.answers import (
+    Listed,
     Piece,
     Thoughts,
     TooMuchError,
@@ -64,6 +66,15 @@ class Server:
     quirks: set[str] = field(default_factory=set)
     """Names of parameters that this server refused and does without; see `learn`."""
     tried_other_path: bool = False
+    listed: tuple[Listed, ...] | None = None
+    """The models that it runs; None while it hasn't said."""
+    model: str = ""
+    """Its own name for the model, where that isn't the request's."""
+
+    @property
+    def role(self) -> str:
+        """The only role that it fills; empty where it fills any, or nobody knows."""
+        return next((model.role for model in self.listed or ()), "")
 
     @property
     def name(self) -> str:
@@ -74,12 +85,13 @@ class Server:
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON of a request, in the words that this server takes."""
         found: dict[str, Any] = {
-            "model": request.model,
+            "model": self.model or request.model,
             "messages": list(request.messages),
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
             "top_p": request.top_p,
             "stream": True,
+            **request.more,
         }
         for name in self.quirks:
             del found[name]
@@ -134,6 +146,12 @@ class Fleet:
         self._lock = threading.Lock()
         self._turn = 0
 
+    def only(self, role: str) -> Fleet:
+        """Those that fill one role alone; "": those that fill any."""
+        made = copy.copy(self)
+        made.servers = [server for server in self.servers if server.role == role]
+        return made
+
     def take(self) -> Server:
         """The server to ask next; give it back afterwards."""
         with self._lock:
@@ -160,6 +178,8 @@ class Request:
     max_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that only some servers know."""
 
 
 @dataclass(slots=True)
@@ -171,11 +191,16 @@ class Ending:
     new_tokens: int = 0
     server: str = ""
     notes: list[str] = field(default_factory=list)
+    token_ids: tuple[int, ...] = ()
+    """Of the new tokens, where the server was asked for them."""
     text: str = ""
     """The whole answer, where it isn't what was streamed: thoughts before it turned out to be thoughts at its begin."""
 
     def count(self, piece: Piece) -> None:
-        """Keeps the tokens that a piece reports."""
+        """Keeps the tokens and the note that a piece reports."""
+        self.token_ids += piece.token_ids
+        if piece.note:
+            self.notes.append(piece.note)
         self.prompt_tokens = piece.prompt_tokens or self.prompt_tokens
         self.new_tokens = piece.new_tokens or self.new_tokens
 
@@ -520,37 +545,47 @@ def _threaded(pieces: AsyncIterator[str | Ending]) -> Generator[str, None, Endin
         thread.join(5)
 
 
-def listed_models(fleet: Fleet, access: Access, timeout: float, *, needed: bool = True) -> list[str]:
-    """Models that the first answering server lists; none where it lists none.
+def survey(fleet: Fleet, access: Access, timeout: float, *, needed: bool = True) -> None:
+    """Asks every server which models it runs, into `Server.listed`.
 
     An address without its /v1 is mended: the path that answers is kept.
 
     Args:
-        needed: whether a server must answer at all; with a model named, one that lists none will do.
+        needed: whether a server must tell at all; with a model named, one that lists none will do.
 
     Raises:
         EngineError: no server answers within `timeout` seconds, or one refuses the key.
     """
     quick = replace(access, timeout=timeout)
-    problems: list[str] = []
-    for server in fleet.servers:
+
+    async def ask(server: Server) -> str:
+        """What went wrong, or nothing."""
         try:
-            return asyncio.run(asyncio.wait_for(_list(quick, server), timeout + 1))
+            server.listed = tuple(await asyncio.wait_for(_list(quick, server), timeout + 1))
         except RetryableError as problem:
-            if not needed:
-                return []  # it answers, only not to this question
-            problems.append(f"{server.name} {problem}")
+            if needed:
+                return f"{server.name} {problem}"
+            server.listed = ()  # it answers, only not to this question
         except TimeoutError:
-            problems.append(f"{server.name} said nothing for {timeout:g} s")
+            return f"{server.name} said nothing for {timeout:g} s"
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             problem = explained(error, quick, server, began=False)
             if isinstance(problem, EngineError):
                 raise problem from error
-            problems.append(f"{server.name} {problem}")
-    raise EngineError(f"No server answers: {'; '.join(problems)}. Start it, or correct --base-url.")
+            return f"{server.name} {problem}"
+        return ""
+
+    async def ask_all() -> list[str]:
+        return await asyncio.gather(*(ask(server) for server in fleet.servers))
+
+    problems = asyncio.run(ask_all())
+    if all(problems):
+        raise EngineError(f"No server answers: {'; '.join(problems)}. Start it, or correct --base-url.")
+    for problem in filter(None, problems):
+        log.warning("Server %s", problem)
 
 
-async def _list(access: Access, server: Server) -> list[str]:
+async def _list(access: Access, server: Server) -> list[Listed]:
     async with access.client() as client:
         while True:
             async with client.stream("GET", f"{server.url}/models") as response:

@@ -11,8 +11,9 @@ from typing import Any
 
 from transformers import CLIPVisionConfig, PreTrainedConfig
 
-from sgv_demo.engines.local.clip import SIDE, clip_l_336
+from sgv_demo.engines.local.clip import clip_l_336
 from sgv_demo.engines.local.loading import Shapes, read_json
+from sgv_demo.engines.sharecaptioner.tiling import TILE
 from sgv_demo.errors import EngineError
 
 ARCHITECTURE = "InternLMXComposer2ForCausalLM"
@@ -33,8 +34,6 @@ CLASS_ALPHA = 16
 """Alpha of a published Partial LoRA that was built without naming one; its rank is 8 then."""
 CLASS_RANK = 8
 VISION = "vit.vision_tower.vision_model."
-TILE = SIDE
-"""Pixels: side of the tiles that a picture is cut into."""
 CLIP_HEAD_DIM = 64
 """Channels of one attention head in every published CLIP; CLIP-L/336 has 16 of them."""
 

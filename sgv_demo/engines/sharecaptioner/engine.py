@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +11,7 @@ import torch
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
-from sgv_demo.engines import compose, prompts
+from sgv_demo.engines import prompts
 from sgv_demo.engines.check import TRYING, check_captioner
 from sgv_demo.engines.local import figures as memory
 from sgv_demo.engines.local.decoding import Beams, Chooser, Sampler, Text, prefill
@@ -42,36 +40,19 @@ from sgv_demo.engines.sharecaptioner.checkpoint import (
     read_checked_config,
 )
 from sgv_demo.engines.sharecaptioner.config import XComposer2Config
-from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM
+from sgv_demo.engines.sharecaptioner.network import InternLMXComposer2ForCausalLM, pixels
+from sgv_demo.engines.sharecaptioner.questions import COLUMN_BUDGET, Question, Roles
 from sgv_demo.engines.sharecaptioner.tokenizer import Tokenizer
 from sgv_demo.errors import EngineError, OutOfMemoryError
 from sgv_demo.options import GenerationOptions
 from sgv_demo.times import gigabytes
-from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, Picture, Trace
+from sgv_demo.types import EngineInfo, Generation, Picture, Trace
 
-PAIR_BUDGET = 9
-"""Tiles at most for the first frame and for pairs (`hd_num` of the published demo)."""
-COLUMN_BUDGET = 16
-"""Tiles at most for fast captions."""
 CONTEXT_TOKENS = 16_000
 """Tokens of captions in one summary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What one step asks."""
-
-    text: str
-    """The user's turn."""
-    picture: Picture | None = None
-    """Composed, not yet resized; None for text alone."""
-    budget: int = 0
-    """Tiles at most."""
-    typed: bool = False
-    """Whether a person typed the end of it, who can't type control tokens."""
-
-
-class ShareCaptioner:
+class ShareCaptioner(Roles):
     """The four roles of ShareCaptioner-Video over one loaded network. Holds nothing of any user."""
 
     def __init__(self, network: InternLMXComposer2ForCausalLM, tokenizer: Tokenizer, info: EngineInfo, folder: Path):
@@ -88,6 +69,16 @@ class ShareCaptioner:
         return self._info
 
     @property
+    def scheduler(self) -> Scheduler:
+        """Whose texts run side by side."""
+        return self._scheduler
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._device
+
+    @property
     def context_tokens(self) -> int:
         """Tokens of text that one summary may read."""
         return min(CONTEXT_TOKENS, self._limit // 2)
@@ -96,47 +87,7 @@ class ShareCaptioner:
         """Tokens that `text` takes in a prompt."""
         return self._tokenizer.count(text)
 
-    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
-        """Describes the first keyframe."""
-        return self._answer(Question(prompts.FIRST_FRAME, keyframe.frame.image, PAIR_BUDGET), options)
-
-    def difference(
-        self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
-    ) -> Generation:
-        """Says what happened between two keyframes; `evidence` is not used, the model looks for itself."""
-        text = prompts.pair((before.index, before.stated_time), (after.index, after.stated_time), previous)
-        picture = compose.pair(before.frame.image, after.frame.image)
-        return self._answer(Question(text, picture, PAIR_BUDGET), options)
-
-    def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
-    ) -> Generation:
-        """Fast captioning: one text for all keyframes in one column; `evidence` is not used.
-
-        Raises:
-            EngineError: there are no keyframes.
-        """
-        if not keyframes:
-            raise EngineError("There are no keyframes to describe; choose another range.")
-        column = compose.column([keyframe.frame.image for keyframe in keyframes])
-        return self._answer(Question(prompts.KEY_FRAMES, column, COLUMN_BUDGET), options)
-
-    def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
-        """Sums up captions in time order."""
-        text = prompts.summary([(caption.index, caption.stated_time, caption.text) for caption in captions])
-        return self._answer(Question(text), options)
-
-    def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
-        """Turns a short generation prompt into a detailed caption.
-
-        Raises:
-            EngineError: the prompt is empty or longer than the model reads.
-        """
-        if not prompt.strip():
-            raise EngineError("The prompt is empty; write what the video should show.")
-        return self._answer(Question(prompts.recaption(prompt), typed=True), options)
-
-    def _answer(self, question: Question, options: GenerationOptions) -> Generation:
+    def ask(self, question: Question, options: GenerationOptions) -> Generation:
         """One step; when memory runs out before the first word, once more with a smaller picture.
 
         Raises:
@@ -226,7 +177,7 @@ class ShareCaptioner:
         """What the scheduler runs: see the picture, read the prompt of `length` positions, decode."""
 
         def begin() -> Text:
-            picture = network.embed_picture(tiling.pixels(fitted)) if fitted is not None else None
+            picture = network.embed_picture(pixels(fitted)) if fitted is not None else None
             prompt, image = network.embed_prompt(ids, picture)
             return Text(prompt, network.new_cache(), self._chooser(options, new), image)
 
@@ -348,9 +299,9 @@ def figures(model: str | None = None) -> dict[str, Any]:
     most = max(tiling.visual_tokens(1, down) for down in range(1, COLUMN_BUDGET + 1))
     prompt = most + PROMPT_TOKENS
     cache = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * network.dtype.itemsize
-    pixels = torch.empty(1, 3, tiling.TILE * COLUMN_BUDGET, tiling.TILE, device="meta")
+    blank = torch.empty(1, 3, tiling.TILE * COLUMN_BUDGET, tiling.TILE, device="meta")
     embeds = torch.empty(1, prompt, config.hidden_size, dtype=network.dtype, device="meta")
-    seeing = memory.peak_bytes(lambda: network.embed_picture(pixels))
+    seeing = memory.peak_bytes(lambda: network.embed_picture(blank))
     text = Text(embeds, network.new_cache(), Sampler(1, ()), slice(1, 1 + most))
     reading = memory.peak_bytes(lambda: prefill(network, text)) - cache * prompt
     # A 4-bit linear is widened to float16 as a whole while it works on a long prompt.

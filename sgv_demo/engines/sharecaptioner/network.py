@@ -17,8 +17,10 @@ from transformers.activations import ACT2FN
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from sgv_demo.engines.local.cache import Batch, Cache, CacheShape, rotate
-from sgv_demo.engines.sharecaptioner.config import TILE, XComposer2Config
-from sgv_demo.engines.sharecaptioner.tiling import CELLS
+from sgv_demo.engines.local.clip import MEAN, STD
+from sgv_demo.engines.sharecaptioner.config import XComposer2Config
+from sgv_demo.engines.sharecaptioner.tiling import CELLS, TILE
+from sgv_demo.types import Picture
 
 KEY_MAPPING = {
     rf"(attention\.(?:wqkv|wo)|feed_forward\.w[123])\.{kind}$": rf"\1.base.{kind}" for kind in ("weight", "bias")
@@ -254,3 +256,10 @@ class InternLMXComposer2ForCausalLM(PreTrainedModel):
     def logits(self, hidden: Tensor) -> Tensor:
         """(m, D) → (m, V) float32."""
         return self.output(hidden).float()
+
+
+def pixels(fitted: Picture) -> Tensor:
+    """(h, w, 3) uint8 → (1, 3, h, w) float32, normalised as CLIP was trained."""
+    values = torch.from_numpy(fitted.copy()).permute(2, 0, 1).float() / 255
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    return ((values - mean) / std).unsqueeze(0)

@@ -1,6 +1,6 @@
-"""From a picture to the pixels that the captioner sees: resized to a budget of tiles, padded with white, normalised.
+"""From a picture to the tiles that the captioner sees: resized to a budget of tiles, padded with white.
 
-The rule is the published one to the pixel, its truncations included.
+The rule is the published one to the pixel, its truncations included. A picture that was fitted once stays as it is.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from PIL import Image
 
-from sgv_demo.engines.local.clip import MEAN, STD
-from sgv_demo.engines.sharecaptioner.config import TILE
 from sgv_demo.errors import EngineError
 from sgv_demo.types import Picture
 
+TILE = 336
+"""Pixels: side of the tiles that a picture is cut into; what CLIP-L/336 sees."""
 CELLS = 12
 """Merged cells on one side of a tile: 24 patches, two by two."""
 
@@ -63,10 +62,3 @@ def tiles_of(fitted: Picture) -> tuple[int, int]:
 def visual_tokens(across: int, down: int) -> int:
     """Positions that a picture takes: tiles and global view of 144 cells, a separator per cell row and one between."""
     return (across * down + 1) * CELLS**2 + 1 + (down + 1) * CELLS
-
-
-def pixels(fitted: Picture) -> torch.Tensor:
-    """(h, w, 3) uint8 → (1, 3, h, w) float32, normalised as CLIP was trained."""
-    values = torch.from_numpy(fitted.copy()).permute(2, 0, 1).float() / 255
-    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
-    return ((values - mean) / std).unsqueeze(0)

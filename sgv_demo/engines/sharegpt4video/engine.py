@@ -124,6 +124,16 @@ class ShareGPT4Video:
     def info(self) -> EngineInfo:
         return self._info
 
+    @property
+    def scheduler(self) -> Scheduler:
+        """Whose texts run side by side."""
+        return self._scheduler
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.device
+
     def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
         """Streams the answer to `question`; empty pieces say "still at it".
 

@@ -1,0 +1,141 @@
+"""A served captioner and a served answerer, asked by other people's clients and by the remote engine."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import openai
+import pytest
+from PIL import Image
+
+from sgv_demo.clean import clean
+from sgv_demo.engines import Captioner
+from sgv_demo.engines.remote import engine as remote
+from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
+from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
+from sgv_demo.options import GenerationOptions
+from sgv_demo.serving.models import CaptionerModel
+from sgv_demo.settings import Settings
+from sgv_demo.steps import whole
+from sgv_demo.types import Caption, Frame, Keyframe, Picture, Trace
+from tests.support.served import serving_models
+from tests.support.tiny_captioner import write_checkpoint
+
+KEY = "a-key"
+FEW = GenerationOptions(max_new_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> ShareCaptioner:
+    folder = write_checkpoint(tmp_path_factory.mktemp("captioner"))
+    return sharecaptioner.load(str(folder), quantization="none", dtype="float32", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def url(native: ShareCaptioner) -> Iterator[str]:
+    with serving_models([CaptionerModel(native)], Settings(served_key=KEY, served_megabytes=8)) as address:
+        yield address
+
+
+@pytest.fixture
+def served(url: str) -> Captioner:
+    return remote.load_captioner(Settings(base_url=f"{url}/v1", api_key=KEY, hub_timeout=30))
+
+
+@pytest.fixture
+def client(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0, timeout=120)
+
+
+def picture(seed: int, width: int = 160, height: int = 90) -> Picture:
+    return np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+def keyframe(index: int) -> Keyframe:
+    return Keyframe(index, Frame(1.37 * index, picture(index)), None, 1.37 * index)
+
+
+def data_url(image: Picture) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+STEPS: dict[str, tuple[Any, ...]] = {
+    "describe": (keyframe(0),),
+    "difference": (keyframe(0), keyframe(1), None, "A dog. [UNUSED_TOKEN_145]"),
+    "overview": ([keyframe(i) for i in range(5)], []),
+    "summarize": ([Caption(i, 0, 1, f"Words {i}.", stated_time=i) for i in range(3)],),
+    "recaption": ("a dog [UNUSED_TOKEN_145] runs",),
+}
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("step", STEPS)
+def test_each_role_gives_what_the_engine_alone_gives(
+    served: Captioner, native: ShareCaptioner, step: str, beams: int
+) -> None:
+    options = GenerationOptions(max_new_tokens=12, beams=beams)
+    text, trace = whole(getattr(served, step)(*STEPS[step], options))
+    expected, own = whole(getattr(native, step)(*STEPS[step], options))
+    assert (text, trace.token_ids) == (clean(expected), own.token_ids)
+    assert (trace.prompt, trace.prompt_tokens, trace.tiles) == (own.prompt, own.prompt_tokens, own.tiles)
+    assert (trace.finish, trace.note) == (own.finish, own.note)
+    assert (trace.picture is None) == (own.picture is None)
+    if trace.picture is not None and own.picture is not None:
+        assert np.array_equal(trace.picture, own.picture)
+
+
+def test_a_served_captioner_says_what_it_is(served: Captioner, native: ShareCaptioner) -> None:
+    assert served.info.label == "ShareCaptioner-Video on a server"
+    assert (served.info.model, served.info.dtype) == (native.info.model, "float32")
+    assert served.context_tokens == native.context_tokens
+    assert served.count_tokens("a boat, far out") == native.count_tokens("a boat, far out")
+
+
+def test_any_client_may_ask(client: openai.OpenAI, native: ShareCaptioner) -> None:
+    (model,) = client.models.list().data
+    parts: list[Any] = [
+        {"type": "image_url", "image_url": {"url": data_url(picture(3))}},
+        {"type": "text", "text": "Hm?"},
+    ]
+    messages: list[Any] = [{"role": "user", "content": parts}]
+    whole_one = client.chat.completions.create(model=model.id, messages=messages, max_tokens=9)
+    text = whole_one.choices[0].message.content
+    assert whole_one.usage is not None
+    assert (whole_one.choices[0].finish_reason, whole_one.usage.completion_tokens) == ("length", 9)
+    stream = client.chat.completions.create(
+        model=model.id, messages=messages, max_completion_tokens=9, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == text
+    assert [chunk.usage for chunk in chunks if chunk.usage] == [whole_one.usage]
+    assert sum(bool(chunk.choices and chunk.choices[0].delta.content) for chunk in chunks) > 1
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_curl_is_a_client(url: str, native: ShareCaptioner) -> None:
+    body = {"model": native.info.model, "messages": [{"role": "user", "content": "A dog."}], "max_tokens": 3}
+    headers = ("-H", "Content-Type: application/json", "-H", f"Authorization: Bearer {KEY}")
+    command = ("curl", "-sS", f"{url}/v1/chat/completions", *headers, "-d", json.dumps(body))
+    said = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=120).stdout)
+    assert (said["object"], said["usage"]["completion_tokens"]) == ("chat.completion", 3)
+
+
+def test_twenty_clients_at_once_get_what_each_would_get_alone(served: Captioner, native: ShareCaptioner) -> None:
+    def ask(engine: Captioner, number: int) -> tuple[str, tuple[int, ...]]:
+        text, trace = whole(engine.recaption(f"a dog with {number} balls", FEW))
+        assert isinstance(trace, Trace)
+        return clean(text), trace.token_ids
+
+    with ThreadPoolExecutor(20) as pool:
+        together = list(pool.map(lambda number: ask(served, number), range(20)))
+    assert together == [ask(native, number) for number in range(20)]
