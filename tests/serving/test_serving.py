@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -21,8 +24,10 @@ from sgv_demo.engines import Captioner
 from sgv_demo.engines.remote import engine as remote
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
+from sgv_demo.errors import SettingsError
 from sgv_demo.options import GenerationOptions
 from sgv_demo.serving.models import CaptionerModel
+from sgv_demo.serving.run import check
 from sgv_demo.settings import Settings
 from sgv_demo.steps import whole
 from sgv_demo.types import Caption, Frame, Keyframe, Picture, Trace
@@ -139,3 +144,116 @@ def test_twenty_clients_at_once_get_what_each_would_get_alone(served: Captioner,
     with ThreadPoolExecutor(20) as pool:
         together = list(pool.map(lambda number: ask(served, number), range(20)))
     assert together == [ask(native, number) for number in range(20)]
+
+
+def refusal(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    """Status and error of a request that is refused."""
+    given = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"} | headers
+    answer = httpx2.post(f"{url}/v1/chat/completions", content=body, headers=given, timeout=60)
+    return answer.status_code, answer.json()["error"]
+
+
+def asked(native: ShareCaptioner, **more: Any) -> bytes:
+    return json.dumps({"model": native.info.model, "messages": [{"role": "user", "content": "A dog."}]} | more).encode()
+
+
+@pytest.mark.parametrize("key", ["", "Bearer", "Bearer a-kez", "Basic a-key", "Bearer \u00e4"])
+def test_without_the_key_nobody_is_answered(url: str, native: ShareCaptioner, key: str) -> None:
+    headers = {"Content-Type": "application/json", "Authorization": key.encode("latin-1")}
+    for method, path in (("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/metrics")):
+        answer = httpx2.request(method, url + path, content=asked(native), headers=headers, timeout=60)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert httpx2.get(f"{url}/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "says"),
+    [
+        ({"max_tokens": 10**9}, 400, "too many"),
+        ({"max_tokens": -1}, 400, "1"),
+        ({"temperature": 99}, 400, "2"),
+        ({"n": 4}, 400, "n is not supported"),
+        ({"model": "gpt-4"}, 404, "There is no model"),
+        ({"messages": []}, 400, "can't be read"),
+        ({"messages": [{"role": "user", "content": 3}]}, 400, "can't be read"),
+        ({"messages": [{"role": "user", "content": "x" * 9_000_000}]}, 413, "8 MB"),
+    ],
+)
+def test_what_can_not_be_answered_is_one_sentence(
+    url: str, native: ShareCaptioner, more: dict[str, Any], status: int, says: str
+) -> None:
+    found, error = refusal(url, asked(native, **more))
+    assert found == status
+    assert says in error["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"model": NaN}', b"[" * 100_000, b"\xff\xfe"])
+def test_what_is_no_request_is_refused(url: str, body: bytes) -> None:
+    status, error = refusal(url, body)
+    assert status == 400
+    assert "can't be read" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:1/a.png",
+        "file:///etc/passwd",
+        "data:image/svg+xml;base64,PHN2Zy8+",
+        "data:image/png;base64,!!!!",
+        "data:image/png;base64,AAAA",
+    ],
+)
+def test_pictures_are_data_and_nothing_is_fetched(url: str, native: ShareCaptioner, address: str) -> None:
+    content = [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": "Hm?"}]
+    status, error = refusal(url, asked(native, messages=[{"role": "user", "content": content}]))
+    assert status == 400
+    assert error["message"].endswith(".")
+
+
+def test_another_web_page_can_not_ask(url: str, native: ShareCaptioner) -> None:
+    assert refusal(url, asked(native), **{"Content-Type": "text/plain"})[0] == 415
+
+
+def test_a_client_that_goes_frees_its_place(url: str, native: ShareCaptioner) -> None:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+    body = asked(native, stream=True, max_tokens=4000)
+    with httpx2.stream("POST", f"{url}/v1/chat/completions", content=body, headers=headers, timeout=60) as answer:
+        next(answer.iter_lines())
+        assert native.scheduler.load[0] == 1
+    until = time.monotonic() + 30
+    while native.scheduler.load != (0, 0) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert native.scheduler.load == (0, 0)
+
+
+def test_numbers_for_prometheus(url: str, native: ShareCaptioner, client: openai.OpenAI) -> None:
+    client.chat.completions.create(
+        model=native.info.model, messages=[{"role": "user", "content": "A dog."}], max_tokens=5
+    )
+    text = httpx2.get(f"{url}/metrics", headers={"Authorization": f"Bearer {KEY}"}).text
+    for line in text.splitlines():
+        assert re.fullmatch(r"#.*|[a-z_]+(\{[^}]*\})? [-+\deE.]+", line), line
+    for word in ("queue", "tokens", "memory"):
+        assert word in text, text
+
+
+def test_without_a_key_only_this_machine_may_ask(native: ShareCaptioner) -> None:
+    with pytest.raises(SettingsError, match="SGV_SERVED_KEY"):
+        check(Settings(host="0.0.0.0"))
+    with serving_models([CaptionerModel(native)]) as url:
+        assert httpx2.get(f"{url}/v1/models").status_code == 200
+        assert httpx2.get(f"{url}/v1/models", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_one_of_two_servers_is_killed_and_nothing_is_lost(native: ShareCaptioner) -> None:
+    settings = Settings(served_key=KEY)
+    with serving_models([CaptionerModel(native)], settings) as staying:
+        with serving_models([CaptionerModel(native)], settings) as going:
+            fleet = remote.load_captioner(
+                Settings(base_url=f"{going}/v1,{staying}/v1", api_key=KEY, hub_timeout=30, remote_timeout=20)
+            )
+            first = [whole(fleet.recaption(f"a dog {i}", FEW))[0] for i in range(2)]
+        after = [whole(fleet.recaption(f"a dog {i}", FEW))[0] for i in range(2)]
+    assert after == first == [clean(whole(native.recaption(f"a dog {i}", FEW))[0]) for i in range(2)]
