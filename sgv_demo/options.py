@@ -6,6 +6,7 @@ The command line, the API, the page, the checks, comparisons, tables and reports
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -83,6 +84,12 @@ class SamplingOptions:
         """The threshold, or the similarity's own where none was chosen; a histogram's while that is still open."""
         own = OWN_THRESHOLDS[OFFLINE_SIMILARITY if self.similarity == "auto" else self.similarity]
         return own if self.threshold is None else self.threshold
+
+    @staticmethod
+    def older(record: Mapping[str, Any]) -> dict[str, Any]:
+        """A stored record as it was meant: before a run could leave its similarity open, one that named none meant the
+        one that needs no weights."""
+        return {"similarity": OFFLINE_SIMILARITY} | dict(record)
 
     def plain(self) -> SamplingOptions:
         """The same with the similarity's own threshold left to it: the form in which equal options are equal."""

@@ -20,7 +20,6 @@ from heapq import merge
 from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from sgv_demo.errors import SettingsError
@@ -91,7 +90,11 @@ _READER_BYTES = 300_000_000
 @lru_cache(maxsize=4)
 def readers(most: int) -> Lane:
     """The line of those who want a video read; `most`: as in the settings."""
-    return Lane(most or min(max(psutil.virtual_memory().available // _READER_BYTES, 2), 64))
+    if most:
+        return Lane(most)
+    import psutil
+
+    return Lane(min(max(psutil.virtual_memory().available // _READER_BYTES, 2), 64))
 
 
 def _in_line(path: Path, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:

@@ -32,7 +32,7 @@ from sgv_demo.events import (
     Sampled,
     Summarized,
 )
-from sgv_demo.options import OFFLINE_SIMILARITY, AnalysisOptions
+from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.types import Caption, EngineInfo, Evidence, Failure, KeyframeMark, Sample, TraceMark, VideoInfo
 
 Record = dict[str, Any]
@@ -134,8 +134,7 @@ def _settings(analysis: Analysis) -> Record:
 
 def _options(settings: object) -> AnalysisOptions:
     if isinstance(settings, dict) and isinstance(settings.get("sampling"), dict):
-        # Before a run could leave it open, a record that didn't name its similarity meant this one.
-        settings = settings | {"sampling": {"similarity": OFFLINE_SIMILARITY} | settings["sampling"]}
+        settings = settings | {"sampling": SamplingOptions.older(settings["sampling"])}
     options = _OPTIONS.validate_python(settings or {})
     return replace(options, sampling=options.sampling.plain())
 

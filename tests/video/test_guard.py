@@ -262,7 +262,7 @@ def without(folder: Path, *modules: str) -> dict[str, str]:
         f"for name in {modules!r}:\n"
         "    sys.modules.pop(name, None)\n"
     )
-    return os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}
+    return os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1", "SGV_MAX_READERS": "4"}
 
 
 def test_a_whole_caption_where_decord_and_unix_are_missing(clip: Path, tmp_path: Path) -> None:
