@@ -97,11 +97,15 @@ ELSEWHERE = {
     "how alike two keyframes are": ("similarity", "annotation/semantic.py formats/spreadsheet.py types.py"),
     "the annotation filter's, which is none of a run's": ("threshold", "evaluation/cases.py"),
     "the threshold in force where none was chosen": ("threshold", "results/"),
-    "a command, and a step that engines have": ("summarize", "cli/__init__.py engines/turns/relay.py"),
+    "a command, and a step that engines have": (
+        "summarize",
+        "cli/__init__.py engines/sharecaptioner/questions.py engines/turns/relay.py",
+    ),
     "the words of other people's interfaces": (
         "temperature top_p",
-        "engines/remote/servers.py engines/smolvlm/engine.py",
+        "engines/remote/servers.py engines/smolvlm/engine.py serving/asked.py",
     ),
+    "the word of this project's own servers": ("beams", "engines/remote/captioner.py serving/asked.py"),
     "the decoder's own: greedy where nobody says otherwise": ("temperature top_p", "engines/local/decoding.py"),
     "what a benchmark's answers say of themselves": ("max_new_tokens temperature beams", "evaluation/run.py"),
     "what an act on the page does to its widget": (
