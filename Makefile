@@ -1,11 +1,11 @@
-# make demo · make test · make bench · make lock · make newest: each sets itself up from nothing; PYTHON=python3.12
+# make demo · make test · make load · make bench · make lock · make newest: each sets itself up from nothing; PYTHON=python3.12
 # overrides the interpreter.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit ui bench lock newest clean
+.PHONY: demo test lint types unit ui load bench lock newest clean
 
 INSTALL = "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c requirements-lock.txt
 
@@ -27,6 +27,10 @@ unit: $(VENV)/.dev
 
 ui: $(VENV)/.dev
 	"$(BIN)/python" -m pytest tests -m ui -q
+
+# Many visitors of one page on this machine, in figures; a short form is among the tests.
+load: $(VENV)/.dev
+	"$(BIN)/python" -m tests.load
 
 bench: $(VENV)/.dev
 	"$(BIN)/python" -m benchmarks
