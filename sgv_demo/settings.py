@@ -66,6 +66,10 @@ class Settings:
     """Most samples in one run."""
     max_text: int = 8000
     """Characters: the longest question, prompt or search."""
+    max_turns: int = 100
+    """Earlier questions that a question may bring along."""
+    max_answer: int = 80_000
+    """Characters of each of their answers at most."""
 
     frame_long_side: int = 1280
     """Pixels: frames are decoded to this long side at most (published sampling uses native size)."""
@@ -168,14 +172,16 @@ class Settings:
                 raise SettingsError(fault)
         return settings
 
-    def bounded(self, text: str, what: str) -> str:
-        """`text`, which a visitor wrote, where it isn't too long; `what` it is: "question", "prompt", "search".
+    def bounded(self, text: str, what: str, most: int | None = None) -> str:
+        """`text`, which a visitor sent, where it isn't longer than `most` (`max_text`); `what` it is: "question",
+        "answer", "prompt", "search".
 
         Raises:
             SettingsError: it is.
         """
-        if len(text) > self.max_text:
-            raise SettingsError(f"This {what} has {len(text):,} characters; write {self.max_text:,} at most.")
+        most = self.max_text if most is None else most
+        if len(text) > most:
+            raise SettingsError(f"This {what} has {len(text):,} characters; write {most:,} at most.")
         return text
 
     @property

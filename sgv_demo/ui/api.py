@@ -253,7 +253,12 @@ def _turns(history: object, settings: Settings) -> tuple[Turn, ...]:
         raise SettingsError(
             "The history isn't a list of [question, answer] pairs of texts; send what the last call gave."
         ) from error
-    return tuple(Turn(settings.bounded(question, "question"), answer) for question, answer in pairs)
+    if len(pairs) > settings.max_turns:
+        raise SettingsError(f"This history has {len(pairs):,} turns; send {settings.max_turns} at most.")
+    return tuple(
+        Turn(settings.bounded(question, "question"), settings.bounded(answer, "answer", settings.max_answer))
+        for question, answer in pairs
+    )
 
 
 def _path(given: Mapping[str, Any]) -> Path:

@@ -349,6 +349,18 @@ class TestWriting:
         with pytest.raises(SettingsError, match="This question has 8,001 characters"):
             list(Endpoints(room.desk).ask(given))
 
+    @pytest.mark.parametrize(
+        ("history", "says"),
+        [
+            ([["q", "x" * 80_001]], "This answer has 80,001 characters"),
+            ([["q", "a"]] * 101, "This history has 101 turns"),
+        ],
+    )
+    def test_what_the_api_is_reminded_of_is_bounded(self, room: Room, history: list[list[str]], says: str) -> None:
+        given = {"video": "a.mp4", "question": "q", "history": history, "engine": ENGINE}
+        with pytest.raises(SettingsError, match=says):
+            list(Endpoints(room.desk).ask(given))
+
     def test_stopped_text_has_no_caret(self, room: Room) -> None:
         first = next(iter(WritingHandlers(room.desk).recaption("a cat", ENGINE)))["recaption_result"]
         assert "caret" in first
