@@ -24,6 +24,7 @@ COMMANDS = {
     "engines": ("sgv_demo.cli.commands:engines", "Which engines there are."),
     "check": ("sgv_demo.cli.commands:check", "Does this machine give the known answers?"),
     "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
+    "annotate": ("sgv_demo.annotation.commands:annotate", "Caption a pool of videos into the published schema."),
     "evaluate": ("sgv_demo.evaluation.commands:app", "The paper's three benchmarks, run and scored."),
     "serve-model": ("sgv_demo.cli.commands:serve_model", "Serve a native model to OpenAI clients."),
     "serve": ("sgv_demo.cli.commands:serve", "Start the page."),

@@ -48,6 +48,9 @@ NEVER_SEEN = {
     "evaluation.plan": "`evaluate`, a command of the command line",
     "evaluation.run": "`evaluate`, a command of the command line",
     "evaluation.table": "`evaluate`, a command of the command line",
+    "annotation.pool": "`annotate`, a command of the command line",
+    "annotation.run": "`annotate`, a command of the command line",
+    "annotation.commands": "`annotate`, a command of the command line",
     "serving": "`serve-model`, which answers programs in English",
     "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
 }

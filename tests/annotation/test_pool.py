@@ -1,0 +1,177 @@
+"""A pool of videos: each annotated once, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sgv_demo.annotation.pool import FAILURES, RECORDS, Pool, counts
+from sgv_demo.annotation.run import Part, Video, annotate, videos
+from sgv_demo.cli import main
+from sgv_demo.dataset.record import parse
+from sgv_demo.errors import DatasetError, SettingsError
+from sgv_demo.options import AnalysisOptions, SamplingOptions
+from sgv_demo.settings import Settings
+from tests.support.scripted import Script, ScriptedCaptioner
+from tests.support.video_files import write_clip
+
+GOOD = 7
+OPTIONS = AnalysisOptions(SamplingOptions(every=2, keep_all=True, read_text=False))
+MADE = {"engine": {"name": "scripted"}}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips in folders, one with Chinese and blanks in its name, one broken, one empty, one that is no video."""
+    root = tmp_path_factory.mktemp("pool")
+    names = ["a.mp4", "b.mkv", "deep/er/c.mp4", "deep/d.mp4", "视频 一.mp4", "e.mp4", "f.mp4"]
+    for number, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(root / name, count=60, numbers=[number + 1] * 30 + [number + 90] * 30)
+    (root / "broken.mp4").write_bytes(b"no video at all")
+    (root / "empty.mp4").write_bytes(b"")
+    (root / "notes.txt.md").write_text("no video")
+    (root / ".hidden.mp4").write_bytes(b"")
+    return root
+
+
+def run(source: Path, out: Path, captioner: ScriptedCaptioner | None = None, part: Part | None = None) -> Pool:
+    with Pool(out, MADE) as pool:
+        engine = captioner or ScriptedCaptioner(Script())
+        annotate(videos(source), pool, engine, OPTIONS, Settings(), part=part or Part(), at_once=3)
+    return pool
+
+
+def records(out: Path) -> dict[str, Any]:
+    """Video → record, without what every run takes its own time for."""
+    found: dict[str, Any] = {}
+    for line in (out / RECORDS).read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        assert row["video_path"] not in found, "annotated twice"
+        found[row["video_path"]] = _timeless(row)
+    return found
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _timeless(item) for name, item in value.items() if name != "seconds"}
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def test_every_video_has_a_record_in_the_published_schema_or_a_reason(source: Path, tmp_path: Path) -> None:
+    pool = run(source, tmp_path)
+    assert len(records(tmp_path)) == len(pool.done) == GOOD
+    assert pool.failed.keys() == {"broken.mp4", "empty.mp4"}
+    assert all(reason.endswith(".") for reason in pool.failed.values())
+    for line in (tmp_path / RECORDS).read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        assert {"video_id", "video_path", "captions", "timestamp", "keyframe"} <= row.keys()
+        assert (source / row["video_path"]).is_file()
+        analysis, _ = parse(line)
+        assert analysis.captions[0].text.startswith("First")
+        assert analysis.finished
+    assert counts(tmp_path) == (GOOD, pool.failed)
+
+
+def test_running_again_does_only_what_is_missing(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path, part=Part(limit=3))
+    before = records(tmp_path)
+    assert 1 <= len(before) <= 3
+    run(source, tmp_path)
+    assert before.items() <= records(tmp_path).items()
+    again = ScriptedCaptioner(Script())
+    run(source, tmp_path, again)
+    assert again.script.asked == []
+    assert (tmp_path / FAILURES).read_text().count("\n") == 2
+
+
+def test_what_failed_is_tried_again_when_asked(source: Path, tmp_path: Path) -> None:
+    engine = ScriptedCaptioner(Script())
+    engine.script.fail["difference"] = "The device is out of memory; choose nf4."
+    pool = run(source, tmp_path, engine)
+    assert not pool.done
+    assert len(pool.failed) == GOOD + 2
+    assert "out of memory" in pool.failed["a.mp4"]
+    assert len(run(source, tmp_path).failed) == GOOD + 2
+    assert run(source, tmp_path, part=Part(retry_errors=True)).failed.keys() == {"broken.mp4", "empty.mp4"}
+
+
+def test_shards_are_parts_of_the_whole(source: Path, tmp_path: Path) -> None:
+    parts = [run(source, tmp_path / str(i), part=Part(shard=(i, 3))).done for i in (1, 2, 3)]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == GOOD
+
+
+def test_a_line_that_is_torn_at_any_byte_is_annotated_again(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path, part=Part(limit=4))
+    path = tmp_path / RECORDS
+    whole = path.read_bytes()
+    last = whole.rstrip(b"\n").rfind(b"\n") + 1
+    for cut in (last + 1, last + 7, (last + len(whole)) // 2, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        run(source, tmp_path)
+        assert len(records(tmp_path)) == GOOD
+
+
+def test_two_runs_on_one_folder_and_other_options_are_refused(source: Path, tmp_path: Path) -> None:
+    with Pool(tmp_path, MADE), pytest.raises(SettingsError, match="Another run writes into"):
+        Pool(tmp_path, MADE)
+    with pytest.raises(SettingsError, match="begun with another engine or other options"):
+        Pool(tmp_path, {"engine": {"name": "another"}})
+    with Pool(tmp_path, MADE):
+        pass
+
+
+def test_a_list_names_its_videos(source: Path, tmp_path: Path) -> None:
+    listed = source / "some.txt"
+    listed.write_text("a.mp4\n\ndeep/d.mp4\na.mp4\n", encoding="utf-8")
+    assert videos(listed) == [Video("a.mp4", source / "a.mp4"), Video("deep/d.mp4", source / "deep/d.mp4")]
+    assert videos(source / "a.mp4") == [Video("a.mp4", source / "a.mp4")]
+    for nothing in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(SettingsError, match="give a folder, a list or a video"):
+            videos(nothing)
+    listed.unlink()
+
+
+def test_the_command_is_killed_three_times_and_ends_with_the_same_records(source: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sgv_demo", "annotate", str(source), "--engine", "measured", "--no-text", "--out"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    done = _ended([*command, str(whole)])
+    assert done.returncode == 3, done.stderr
+    assert "2 videos without annotation:" in done.stderr
+    for lines in (1, 3, 5):
+        running = subprocess.Popen([*command, str(killed), "--at-once", "1"], stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 120
+        while running.poll() is None and _lines(killed) < lines and time.monotonic() < until:
+            time.sleep(0.005)
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+    assert _lines(killed) < GOOD
+    assert _ended([*command, str(killed)]).returncode == 3
+    assert records(killed) == records(whole)
+
+
+def _ended(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _lines(out: Path) -> int:
+    path = out / RECORDS
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_status_from_elsewhere(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(source, tmp_path)
+    assert main(["annotate", "--out", str(tmp_path), "--status"]) == 0
+    assert capsys.readouterr().out == "7 done, 2 failed\n"
+    with pytest.raises(DatasetError, match="is no pool"):
+        counts(tmp_path / "nowhere")
+    assert main(["annotate", str(source), "--out", str(tmp_path), "--shard", "3/2"]) == 1
+    assert "is no shard" in capsys.readouterr().err
