@@ -177,11 +177,11 @@ def _bar(model: str, total: int, progress: Progress | None) -> type[tqdm]:
     """A progress bar that draws nothing and tells `progress` the share of bytes."""
 
     class Bar(tqdm):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._bytes = kwargs.get("unit") == "B"
-            kwargs.pop("name", None)
-            super().__init__(*args, **{**kwargs, "disable": True})
-            self._done = self._before = float(kwargs.get("initial") or 0)
+        def __init__(self, *args: Any, **given: Any) -> None:
+            self._bytes = given.get("unit") == "B"
+            given.pop("name", None)
+            super().__init__(*args, **{**given, "disable": True})
+            self._done = self._before = float(given.get("initial") or 0)
             self._began = time.monotonic()
 
         def update(self, n: float | None = 1) -> bool | None:

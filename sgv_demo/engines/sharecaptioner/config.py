@@ -76,7 +76,7 @@ class XComposer2Config(PreTrainedConfig):
     vision_config: dict | CLIPVisionConfig | None = None
     tie_word_embeddings: bool = False
 
-    def __post_init__(self, **kwargs: Any) -> None:
+    def __post_init__(self, **given: Any) -> None:
         self.eos = self.eos or [2]
         self.plora_rank = self.plora_rank or {name: CLASS_RANK if name == "wqkv" else 256 for name in LINEARS}
         self.plora_alpha = self.plora_alpha or published_alpha(self.plora_rank)
@@ -84,7 +84,7 @@ class XComposer2Config(PreTrainedConfig):
             self.vision_config = clip_l_336()
         elif isinstance(self.vision_config, dict):
             self.vision_config = CLIPVisionConfig(**self.vision_config)
-        super().__post_init__(**kwargs)
+        super().__post_init__(**given)
 
     @property
     def vision(self) -> CLIPVisionConfig:
