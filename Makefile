@@ -12,6 +12,9 @@ INSTALL = "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c 
 demo: $(VENV)/.app
 	"$(BIN)/python" app.py
 
+# What fails is tried once more and then listed as RERUN: such a test hangs on the machine's speed, which is a fault of it.
+AGAIN = --reruns 1 -rR
+
 test: lint types unit ui
 
 lint: $(VENV)/.dev
@@ -23,10 +26,10 @@ types: $(VENV)/.dev
 
 # Tests of models and of the reader share two cores well; the page's tests keep Chromium to themselves.
 unit: $(VENV)/.dev
-	"$(BIN)/python" -m pytest tests -m "not ui" -n 2 --dist worksteal -q
+	"$(BIN)/python" -m pytest tests -m "not ui" -n 2 --dist worksteal -q $(AGAIN)
 
 ui: $(VENV)/.dev
-	"$(BIN)/python" -m pytest tests -m ui -q
+	"$(BIN)/python" -m pytest tests -m ui -q $(AGAIN)
 
 # Many visitors of one page on this machine, in figures; a short form is among the tests.
 load: $(VENV)/.dev
