@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from sgv_demo.cli.flags import Only, command
+from cyclopts import Parameter
+
+from sgv_demo.cli.flags import Only, command, positive
 from sgv_demo.cli.terminal import loading, printable
 from sgv_demo.errors import SettingsError
 from sgv_demo.options import AnalysisOptions
 from sgv_demo.settings import Settings
+from sgv_demo.shards import shard_of
 
 SOME_FAILED = 3
 """Exit code where the run went to its end, but not every video could be annotated."""
@@ -30,8 +33,8 @@ def annotate(
     options: AnalysisOptions,
     settings: Captioning,
     shard: str = "1/1",
-    limit: int | None = None,
-    at_once: int | None = None,
+    limit: Annotated[int | None, Parameter(validator=positive)] = None,
+    at_once: Annotated[int | None, Parameter(validator=positive)] = None,
     retry_errors: bool = False,
     status: bool = False,
 ) -> None:
@@ -54,43 +57,29 @@ def annotate(
     status:
         Only say how far the run into --out is, which may be going on elsewhere.
     """
-    from sgv_demo.annotation.pool import Pool, counts
+    from sgv_demo.annotation import pool
 
     if status:
-        done, failed = counts(out)
-        print(f"{done} done, {len(failed)} failed")
+        done, failed = pool.read(out)
+        print(f"{len(done)} done, {len(failed)} failed")
         return
     if source is None:
         raise SettingsError("Nothing to annotate; give a folder, a list or a video.")
     from sgv_demo.annotation import run
     from sgv_demo.engines.shelf import engine_of, load_captioner
-    from sgv_demo.fields import values
     from sgv_demo.pipeline import settle
 
-    found = run.videos(source)
-    part = run.Part(_shard(shard), limit, retry_errors)
+    part, found = run.Part(shard_of(shard), limit, retry_errors), run.videos(source)
     captioner = load_captioner(settings, progress=loading)
     options = settle(options, captioner.info, settings)
-    info = captioner.info
-    made = {
-        "engine": {"name": info.name, "model": info.model, "quantization": info.quantization, "dtype": info.dtype},
-        "options": values(options),
-    }
     many = at_once or engine_of(settings, "captioner").at_once(settings)
-    with Pool(out, made) as pool:
-        run.annotate(found, pool, captioner, options, settings, part=part, at_once=many, progress=_say)
-        print(f"{len(pool.done)} of {len(found)} videos are annotated in {out}", file=sys.stderr)
-        if pool.failed:
-            print(printable(run.failures(pool)), file=sys.stderr)
+    with pool.Pool(out, pool.made_by(captioner.info, options)) as kept:
+        run.annotate(found, kept, captioner, options, settings, part=part, at_once=many, progress=_say)
+        print(f"{len(kept.done)} of {len(found)} videos are annotated in {out}", file=sys.stderr)
+        if kept.failed:
+            print(printable(run.failures(kept)), file=sys.stderr)
             sys.exit(SOME_FAILED)
 
 
 def _say(progress: object) -> None:
     print(progress, file=sys.stderr, flush=True)
-
-
-def _shard(text: str) -> tuple[int, int]:
-    which, _, count = text.partition("/")
-    if not (which.isdecimal() and count.isdecimal() and 1 <= int(which) <= int(count)):
-        raise SettingsError(f"{text!r} is no shard; write I/N, such as 1/4.")
-    return int(which), int(count)

@@ -7,20 +7,30 @@ the reason, `pool.json` how the pool was made. A line that a killed run left hal
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from sgv_demo.dataset.record import to_record
 from sgv_demo.errors import DatasetError, SettingsError
 from sgv_demo.events import Analysis
+from sgv_demo.fields import values
+from sgv_demo.lines import mend, sole_writer
+from sgv_demo.options import AnalysisOptions
+from sgv_demo.types import EngineInfo
 
 RECORDS, FAILURES, MADE = "annotations.jsonl", "failures.jsonl", "pool.json"
+
+
+def made_by(engine: EngineInfo, options: AnalysisOptions) -> dict[str, Any]:
+    """What all records of one pool have in common: who wrote them, from which weights, with which options."""
+    names = ("name", "model", "quantization", "dtype", "fingerprint")
+    return {"engine": {name: getattr(engine, name) for name in names}, "options": values(options)}
 
 
 class Pool:
@@ -35,22 +45,17 @@ class Pool:
         Raises:
             SettingsError: another run writes into this folder, or an earlier one was made otherwise.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        self._file_lock = sole_writer(folder, ".pool.lock")
         self.folder = folder
-        self._file_lock = FileLock(folder / ".pool.lock", timeout=0)
-        try:
-            self._file_lock.acquire()
-        except Timeout as error:
-            raise SettingsError(
-                f"Another run writes into “{folder.name}”; wait for it or choose another --out."
-            ) from error
         self._lock = threading.Lock()
-        self._check(made)
-        self.done = {str(row["video_path"]) for row in _rows(folder / RECORDS)}
-        """Videos that are annotated."""
-        self.failed = {str(row["video"]): str(row["error"]) for row in _rows(folder / FAILURES)}
-        """Video → reason; the latest of each."""
-        self.failed = {video: reason for video, reason in self.failed.items() if video not in self.done}
+        try:
+            self._check(made)
+            for name in (RECORDS, FAILURES):
+                mend(folder / name)
+            self.done, self.failed = read(folder)
+        except BaseException:
+            self._file_lock.release()
+            raise
 
     def __enter__(self) -> Pool:
         return self
@@ -68,17 +73,24 @@ class Pool:
             self.done.add(video)
             self.failed.pop(video, None)
 
-    def fail(self, video: str, reason: str) -> None:
-        """Writes why a video has none."""
+    def fail(self, video: str, reason: str, analysis: Analysis) -> None:
+        """Writes why a video has none, and what was done of it."""
+        done = {"record": to_record(analysis)} if analysis.captions else {}
         with self._lock:
-            self._write(FAILURES, {"video": video, "error": reason})
+            self._write(FAILURES, {"video": video, "error": reason} | done)
             self.failed[video] = reason
 
     def _write(self, name: str, row: Mapping[str, Any]) -> None:
-        """In one piece: a killed process loses nothing that it was given."""
-        line = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        with (self.folder / name).open("ab", buffering=0) as file:
-            file.write(line)
+        """In one piece: a killed process loses nothing that it was given, and a full disk no line but this one."""
+        path, line = self.folder / name, json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        try:
+            with path.open("ab", buffering=0) as file:
+                wrote = file.write(line)
+            if wrote < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        except OSError:
+            mend(path)
+            raise
 
     def _check(self, made: Mapping[str, Any]) -> None:
         path = self.folder / MADE
@@ -88,39 +100,27 @@ class Pool:
             unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(path)
         elif path.read_text(encoding="utf-8") != text:
-            self._file_lock.release()
             raise SettingsError(
                 f"“{self.folder.name}” was begun with another engine or other options (see {MADE}); "
                 "choose another --out."
             )
 
 
-def counts(folder: Path) -> tuple[int, dict[str, str]]:
-    """(videos annotated, video → reason of those that failed), of a run that may be going on.
+def read(folder: Path) -> tuple[set[str], dict[str, str]]:
+    """(videos that are annotated, video → the latest reason why it isn't), of a run that may be going on.
 
     Raises:
         DatasetError: it is no pool's folder.
     """
     if not (folder / MADE).is_file():
         raise DatasetError(f"“{folder.name}” is no pool: it has no {MADE}; give the --out of a run.")
-    done = {str(row["video_path"]) for row in _whole(folder / RECORDS)}
-    failed = {str(row["video"]): str(row["error"]) for row in _whole(folder / FAILURES)}
-    return len(done), {video: reason for video, reason in failed.items() if video not in done}
+    done = {str(row["video_path"]) for row in _whole(folder / RECORDS, {"video_path"})}
+    failed = {str(row["video"]): str(row["error"]) for row in _whole(folder / FAILURES, {"video", "error"})}
+    return done, {video: reason for video, reason in failed.items() if video not in done}
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """`_whole`, after what was left half written is cut off, so that the next line stands alone."""
-    if path.exists():
-        data = path.read_bytes()
-        keep = data.rfind(b"\n") + 1
-        if keep < len(data):
-            with path.open("r+b") as file:
-                file.truncate(keep)
-    return _whole(path)
-
-
-def _whole(path: Path) -> Iterator[dict[str, Any]]:
-    """Every line that is an object; a torn one in the middle, as a full disk leaves it, is passed over."""
+def _whole(path: Path, names: set[str]) -> Iterator[dict[str, Any]]:
+    """Every line that is an object with these fields; a torn one, as a full disk leaves it, is passed over."""
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -129,5 +129,5 @@ def _whole(path: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(row, dict) and ("video_path" in row or {"video", "error"} <= row.keys()):
+            if isinstance(row, dict) and names <= row.keys():
                 yield row

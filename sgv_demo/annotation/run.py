@@ -6,27 +6,29 @@ steps gets steps of different videos.
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import mimetypes
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from sgv_demo.annotation.pool import Pool
+from sgv_demo.clean import clean
 from sgv_demo.engines import Captioner
 from sgv_demo.errors import SettingsError, SgvError
 from sgv_demo.events import Analysis
 from sgv_demo.options import AnalysisOptions
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
+from sgv_demo.shards import in_shard
 from sgv_demo.times import counted, length
 
-ATTEMPTS = 2
-"""How often a video is tried: an engine may have been restarted meanwhile."""
+log = logging.getLogger(__name__)
+
 MORE_SUFFIXES = (
     ".ts",
     ".m2ts",
@@ -87,7 +89,7 @@ class Video:
     """One video of a pool."""
 
     name: str
-    """Its path below the pool's folder, with "/": the same on every system."""
+    """Its path below the pool's folder, with "/" and fit for a record: the same on every system."""
     path: Path
 
 
@@ -99,12 +101,12 @@ def videos(source: Path) -> list[Video]:
     """
     if source.is_dir():
         files = [path for path in sorted(source.rglob("*")) if path.is_file() and _is_video(path)]
-        found = [Video(path.relative_to(source).as_posix(), path) for path in files]
+        found = [Video(clean(path.relative_to(source).as_posix()), path) for path in files]
     elif source.suffix.lower() == ".txt" and source.is_file():
         lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-        found = [Video(Path(line).as_posix(), source.parent / line) for line in dict.fromkeys(lines)]
+        found = [Video(clean(Path(line).as_posix()), source.parent / line) for line in dict.fromkeys(lines)]
     elif source.is_file():
-        found = [Video(source.name, source)]
+        found = [Video(clean(source.name), source)]
     else:
         raise SettingsError(f"There is no “{source}”; give a folder, a list or a video.")
     if not found:
@@ -128,34 +130,54 @@ def annotate(
     A video that can't be annotated is tried once more, then noted with its reason, and the run goes on.
     """
     passed = pool.done if part.retry_errors else pool.done | pool.failed.keys()
-    todo = [video for video in found if _in(video, part.shard) and video.name not in passed][: part.limit]
-    began, lock, state = time.monotonic(), threading.Lock(), [0, 0, 0.0]
+    wanted = [video for video in found if in_shard(video.name, part.shard) and video.name not in passed][: part.limit]
+    began, lock, stop = time.monotonic(), threading.Lock(), threading.Event()
+    tally = Tally()
 
     def one(video: Video) -> None:
-        reason, seconds = "", 0.0
-        for _ in range(ATTEMPTS):
-            try:
-                analysis = _annotated(video.path, captioner, options, settings)
-            except SgvError as error:
-                reason = str(error)
-                continue
-            pool.add(video.name, analysis)
-            reason, seconds = "", analysis.video.duration if analysis.video else 0.0
-            break
+        """Tries a video and writes what came of it; nothing once the run is stopped."""
+        analysis, reason = _annotated(video.path, captioner, options, settings, stop)
+        if reason:  # once more: an engine may have been restarted meanwhile
+            analysis, reason = _annotated(video.path, captioner, options, settings, stop)
+        if stop.is_set():
+            return
         if reason:
-            pool.fail(video.name, reason)
+            pool.fail(video.name, reason, analysis)
+        else:
+            pool.add(video.name, analysis)
         with lock:
-            state[bool(reason)] += 1
-            state[2] += seconds
-            progress(now())
+            tally.count(analysis, failed=bool(reason))
+            progress(tally.progress(len(wanted), time.monotonic() - began))
 
-    def now() -> Progress:
-        return Progress(int(state[0]), int(state[1]), len(todo), state[2], time.monotonic() - began)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="video") as workers:
+        try:
+            for work in as_completed([workers.submit(one, video) for video in wanted]):
+                work.result()
+        except BaseException:
+            # Ctrl+C, or a full disk: what waits isn't begun, and what is under way ends with its next event.
+            stop.set()
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+    return tally.progress(len(wanted), time.monotonic() - began)
 
-    with ThreadPoolExecutor(max(at_once, 1), thread_name_prefix="video") as workers:
-        for work in [workers.submit(one, video) for video in todo]:
-            work.result()
-    return now()
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the videos of a run so far."""
+
+    done: int = 0
+    failed: int = 0
+    video_seconds: float = 0.0
+    """Seconds of the videos that were annotated."""
+
+    def count(self, analysis: Analysis, *, failed: bool) -> None:
+        """One more."""
+        self.done, self.failed = self.done + (not failed), self.failed + failed
+        self.video_seconds += analysis.video.duration if analysis.video and not failed else 0.0
+
+    def progress(self, total: int, seconds: float) -> Progress:
+        """How far that is."""
+        return Progress(self.done, self.failed, total, self.video_seconds, seconds)
 
 
 def failures(pool: Pool) -> str:
@@ -164,22 +186,28 @@ def failures(pool: Pool) -> str:
     return "\n".join([f"{counted(len(lines), 'video')} without annotation:", *lines])
 
 
-def _annotated(path: Path, captioner: Captioner, options: AnalysisOptions, settings: Settings) -> Analysis:
-    analysis = Analysis()
-    with closing(analyze(path, captioner, options, settings)) as events:
-        for event in events:
-            analysis = analysis.apply(event)
+def _annotated(
+    path: Path, captioner: Captioner, options: AnalysisOptions, settings: Settings, stop: threading.Event
+) -> tuple[Analysis, str]:
+    """(what was done, why it isn't whole)."""
+    analysis, reason = Analysis(), ""
+    try:
+        with closing(analyze(path, captioner, options, settings)) as events:
+            for event in events:
+                analysis = analysis.apply(event)
+                if stop.is_set():
+                    break
+    except SgvError as error:
+        reason = str(error)
+    except Exception:
+        # The boundary of one video: the others go on.
+        log.exception("Unexpected error at %s", path)
+        reason = "It failed for an unforeseen reason (logged)."
     if analysis.failure is not None:
-        raise SgvError(f"At {analysis.failure.step}: {analysis.failure.message}")
-    return analysis
+        reason = f"At {analysis.failure.step}: {analysis.failure.message}"
+    return analysis, reason
 
 
 def _is_video(path: Path) -> bool:
     kind, _ = mimetypes.guess_type(path.name)
-    hidden = any(part.startswith(".") for part in path.parts[-1:])
-    return not hidden and ((kind or "").startswith("video/") or path.suffix.lower() in MORE_SUFFIXES)
-
-
-def _in(video: Video, shard: tuple[int, int]) -> bool:
-    number = int.from_bytes(hashlib.sha256(video.name.encode("utf-8", "surrogateescape")).digest()[:8])
-    return number % shard[1] == shard[0] - 1
+    return not path.name.startswith(".") and ((kind or "").startswith("video/") or path.suffix.lower() in MORE_SUFFIXES)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
-from sgv_demo.cli.flags import Asking, Only, Outputs, command
+from sgv_demo.cli.flags import Asking, Only, Outputs, command, positive
 from sgv_demo.cli.terminal import Terminal, json_for, loading, print_generation, printable, write_json
 from sgv_demo.errors import VideoError
 from sgv_demo.events import Analysis, Kept
@@ -36,11 +36,6 @@ Offering: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[Outputs, Only(("json",))]
 
 
-def _positive(_: Any, value: int | None) -> None:
-    if value is not None and value < 1:
-        raise ValueError(f"{value} is not more than zero")
-
-
 def _times(_: Any, tokens: Any) -> list[float]:
     """Parses "0,1.5,0:03"."""
     return [parse_seconds(part) for part in tokens[0].value.split(",") if part.strip()]
@@ -56,7 +51,7 @@ def frames(
     exact: Annotated[bool, Parameter(help="The picture on display at each time, not one near it.")] = False,
     long_side: Annotated[
         int | None,
-        Parameter(help=f"Pixels: scale down to this long side (default: {LARGEST_PNG} at most).", validator=_positive),
+        Parameter(help=f"Pixels: scale down to this long side (default: {LARGEST_PNG} at most).", validator=positive),
     ] = None,
     settings: Reading,
 ) -> None:

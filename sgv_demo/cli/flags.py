@@ -81,6 +81,12 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def positive(_: Any, value: int | None) -> None:
+    """For `Parameter(validator=…)`: a number that is given must be at least 1."""
+    if value is not None and value < 1:
+        raise ValueError(f"{value} is not more than zero")
+
+
 def check_targets(arguments: Iterable[object]) -> None:
     """Looks whether every file asked for can be written, before hours of work.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,10 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from sgv_demo.errors import DatasetError, SettingsError
 from sgv_demo.evaluation.benchmark import Asked
+from sgv_demo.lines import mend, sole_writer
 
 NAME = "answers.jsonl"
 
@@ -162,20 +160,13 @@ class Book:
             SettingsError: another run writes into this folder.
             DatasetError: it holds something else than answers.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        self._file_lock = sole_writer(folder, ".answers.lock")
         self.folder = folder
-        self._file_lock = FileLock(folder / ".answers.lock", timeout=0)
-        try:
-            self._file_lock.acquire()
-        except Timeout as error:
-            raise SettingsError(
-                f"Another run writes into “{folder.name}”; wait for it or choose another --out."
-            ) from error
         self._lock = threading.Lock()
         path = folder / NAME
         if fresh and path.exists():
             path.replace(path.with_suffix(".jsonl.old"))
-        _mend(path)
+        mend(path)
         self.answers = read(folder) if path.exists() else {}
         """Item → answer."""
         self._file = path.open("ab", buffering=0)
@@ -194,16 +185,6 @@ class Book:
         with self._lock:
             self._file.write(f"{line(answer)}\n".encode())
             self.answers[answer.asked.item] = answer
-
-
-def _mend(path: Path) -> None:
-    """Cuts off the end after the last line break: the line that was being written when a run was killed."""
-    if not path.exists():
-        return
-    data = path.read_bytes()
-    length = data.rfind(b"\n") + 1
-    if length < len(data):
-        os.truncate(path, length)
 
 
 def content_of(asked: Asked, pictures: str) -> str:

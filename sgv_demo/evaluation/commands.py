@@ -12,10 +12,11 @@ from cyclopts import App, Parameter
 
 from sgv_demo.cli.flags import Only, command
 from sgv_demo.cli.terminal import loading, write_json
-from sgv_demo.errors import SettingsError, SgvError
+from sgv_demo.errors import SgvError
 from sgv_demo.evaluation.rules import Rules
 from sgv_demo.evaluation.table import BENCHMARKS
 from sgv_demo.settings import Settings
+from sgv_demo.shards import shard_of
 from sgv_demo.times import clock
 
 Answering: TypeAlias = Annotated[
@@ -188,18 +189,18 @@ def _asking(name: str) -> Callable[..., None]:
         from sgv_demo.evaluation.run import Run
 
         benchmark = BENCHMARKS[name]
-        part = Part(tuple(filter(None, tasks.split(","))), limit, seed, _shard(shard))
+        part = Part(tuple(filter(None, tasks.split(","))), limit, seed, shard_of(shard))
         pool = benchmark.read(annotations, videos, answers)
         for sentence in few(pool.missing):
             print(f"missing: {sentence}", file=sys.stderr)
         answering = load_answerer(settings, progress=loading)
         asked = Run(benchmark, answering, settings, at_once=at_once, pictures=pictures, progress=_progress)
-        ended = asked.into(out, pool, part, fresh=fresh)
+        failed = asked.into(out, pool, part, fresh=fresh).failed
         if judge == "remote":
             judged = replace(settings, base_url=judge_url or settings.base_url)
             _judge(out, replace(judged, remote_model=judge_model or settings.remote_model))
-        if ended.failed:
-            raise SgvError(f"{len(ended.failed)} questions failed, the first: {ended.failed[0]} Run again to ask them.")
+        if failed:
+            raise SgvError(f"{len(failed)} questions failed, the first: {failed[0]} Run again to ask them.")
         score(out, rules=rules, judge=judge == "remote", json=json)
 
     return run
@@ -209,14 +210,6 @@ for _name, _benchmark in BENCHMARKS.items():
     app.command(
         command(_asking(_name)), name=_name, help=f"Ask the questions of {_benchmark.title} and score the answers."
     )
-
-
-def _shard(text: str) -> tuple[int, int]:
-    which, _, count = text.partition("/")
-    try:
-        return int(which), int(count)
-    except ValueError as error:
-        raise SettingsError(f"{text!r} is no shard; write I/N, such as 1/4.") from error
 
 
 def _progress(progress: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 
 from sgv_demo.errors import DatasetError, SettingsError
 from sgv_demo.evaluation.benchmark import Pool, Question
+from sgv_demo.shards import checked, in_shard, number_of
 
 NAME = "run.json"
 """What was to be asked: without it a score can't tell its coverage."""
@@ -39,15 +39,13 @@ def chosen(pool: Pool, part: Part) -> list[Question]:
     unknown = [task for task in part.tasks if task not in pool.totals]
     if unknown:
         raise SettingsError(f"There is no task {', '.join(unknown)}; choose from {', '.join(pool.totals)}.")
-    which, count = part.shard
-    if not 1 <= which <= count:
-        raise SettingsError(f"There is no shard {which} of {count}; count from 1.")
+    shard = checked(*part.shard)
     questions = [one for one in pool.questions if not part.tasks or one.asked.task in part.tasks]
     if part.limit is not None:
         questions = _limited(questions, part.limit, part.seed)
     if not questions:
         raise SettingsError("There is no question to ask: check where the videos are, the tasks and the limit.")
-    return [one for one in questions if _hash(one.asked.item) % count == which - 1]
+    return [one for one in questions if in_shard(one.asked.item, shard)]
 
 
 def _limited(questions: Sequence[Question], limit: int, seed: int | None) -> list[Question]:
@@ -58,13 +56,9 @@ def _limited(questions: Sequence[Question], limit: int, seed: int | None) -> lis
     taken: set[str] = set()
     for of_task in by_task.values():
         if seed is not None:
-            of_task.sort(key=lambda one: _hash(f"{seed} {one.asked.item}"))
+            of_task.sort(key=lambda one: number_of(f"{seed} {one.asked.item}"))
         taken |= {one.asked.item for one in of_task[:limit]}
     return [one for one in questions if one.asked.item in taken]
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
 def write(out: Path, benchmark: str, pool: Pool, part: Part) -> None:

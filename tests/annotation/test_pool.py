@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sgv_demo.annotation.pool import FAILURES, RECORDS, Pool, counts
+from sgv_demo.annotation.pool import FAILURES, RECORDS, Pool, read
 from sgv_demo.annotation.run import Part, Video, annotate, videos
 from sgv_demo.cli import main
 from sgv_demo.dataset.record import parse
 from sgv_demo.errors import DatasetError, SettingsError
 from sgv_demo.options import AnalysisOptions, SamplingOptions
+from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
 from tests.support.scripted import Script, ScriptedCaptioner
 from tests.support.video_files import write_clip
@@ -78,7 +81,7 @@ def test_every_video_has_a_record_in_the_published_schema_or_a_reason(source: Pa
         analysis, _ = parse(line)
         assert analysis.captions[0].text.startswith("First")
         assert analysis.finished
-    assert counts(tmp_path) == (GOOD, pool.failed)
+    assert read(tmp_path) == (pool.done, pool.failed)
 
 
 def test_running_again_does_only_what_is_missing(source: Path, tmp_path: Path) -> None:
@@ -172,6 +175,83 @@ def test_status_from_elsewhere(source: Path, tmp_path: Path, capsys: pytest.Capt
     assert main(["annotate", "--out", str(tmp_path), "--status"]) == 0
     assert capsys.readouterr().out == "7 done, 2 failed\n"
     with pytest.raises(DatasetError, match="is no pool"):
-        counts(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
     assert main(["annotate", str(source), "--out", str(tmp_path), "--shard", "3/2"]) == 1
-    assert "is no shard" in capsys.readouterr().err
+    assert "There is no shard 3 of 2" in capsys.readouterr().err
+
+
+def test_what_was_written_of_a_video_that_failed_is_kept(source: Path, tmp_path: Path) -> None:
+    engine = ScriptedCaptioner(Script())
+    engine.script.fail["difference"] = "The device is out of memory; choose nf4."
+    run(source, tmp_path, engine)
+    rows = [json.loads(line) for line in (tmp_path / FAILURES).read_text(encoding="utf-8").splitlines()]
+    kept = {row["video"]: row["record"]["captions"][0]["content"] for row in rows if "record" in row}
+    assert len(kept) == GOOD
+    assert all(text.startswith("First") for text in kept.values())
+
+
+def test_a_fault_of_ours_costs_one_video(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path, *given: Any) -> Any:
+        if path.name == "d.mp4":
+            raise ZeroDivisionError
+        return analyze(path, *given)
+
+    monkeypatch.setattr("sgv_demo.annotation.run.analyze", broken)
+    pool = run(source, tmp_path)
+    assert len(pool.done) == GOOD - 1
+    assert pool.failed["deep/d.mp4"] == "It failed for an unforeseen reason (logged)."
+
+
+def test_a_full_disk_ends_the_run_and_no_line_is_half(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, left = FileIO.write, [3]
+
+    class Full(FileIO):
+        def write(self, data: Any) -> int:
+            left[0] -= 1
+            return write(self, data if left[0] > 0 else data[:100])
+
+    opened = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda path, mode="r", **how: Full(path, mode) if mode == "ab" else opened(path, mode, **how)
+    )
+    with pytest.raises(OSError, match="No space left"):
+        run(source, tmp_path)
+    monkeypatch.undo()
+    assert (tmp_path / RECORDS).read_bytes().endswith(b"}\n")
+    before = records(tmp_path)
+    assert 0 < len(before) < GOOD
+    run(source, tmp_path)
+    assert before.items() <= records(tmp_path).items()
+    assert len(records(tmp_path)) == GOOD
+
+
+def test_ctrl_c_ends_it_and_what_is_done_stays(source: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sgv_demo", "annotate", str(source), "--engine", "measured", "--no-text", "--out"]
+    running = subprocess.Popen([*command, str(tmp_path), "--at-once", "1"], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while running.poll() is None and _lines(tmp_path) < 2 and time.monotonic() < until:
+        time.sleep(0.005)
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130, told
+    assert "Traceback" not in told
+    assert 2 <= _lines(tmp_path) < GOOD
+
+
+def test_a_name_of_any_bytes_is_annotated_once(source: Path, tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    shutil.copy(source / "a.mp4", clips / os.fsdecode(b"clip\xff.mp4"))
+    run(clips, tmp_path / "out")
+    pool = run(clips, tmp_path / "out")
+    assert pool.done == {"clip\ufffd.mp4"}
+    assert len(records(tmp_path / "out")) == 1
+
+
+@pytest.mark.parametrize("wrong", [["--limit", "-1"], ["--at-once", "0"]])
+def test_numbers_that_mean_nothing_are_refused(wrong: list[str], source: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["annotate", str(source), "--out", str(tmp_path), "--engine", "measured", *wrong])
+    assert ended.value.code == 2

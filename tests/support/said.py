@@ -51,6 +51,8 @@ NEVER_SEEN = {
     "annotation.pool": "`annotate`, a command of the command line",
     "annotation.run": "`annotate`, a command of the command line",
     "annotation.commands": "`annotate`, a command of the command line",
+    "lines": "`annotate` and `evaluate`, commands of the command line",
+    "shards": "the same",
     "serving": "`serve-model`, which answers programs in English",
     "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
 }

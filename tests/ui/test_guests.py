@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from types import SimpleNamespace
+from contextlib import ExitStack
 
 import pytest
-from gradio.context import LocalContext
 
 from sgv_demo.errors import SettingsError
 from sgv_demo.settings import Settings
 from sgv_demo.ui.guests import Guests
+from tests.support.visitors import asking
 
 SETTINGS = Settings(max_own_runs=2, max_address_runs=3)
-
-
-@contextmanager
-def asking(session: str, address: str, forwarded: str = "") -> Iterator[None]:
-    headers = {"x-forwarded-for": forwarded} if forwarded else {}
-    request = SimpleNamespace(session_hash=session, client=SimpleNamespace(host=address), headers=headers)
-    token = LocalContext.request.set(request)  # pyright: ignore[reportArgumentType]
-    try:
-        yield
-    finally:
-        LocalContext.request.reset(token)
 
 
 def test_one_visitor_has_so_many_at_once_and_others_have_theirs() -> None:

@@ -13,17 +13,21 @@ from typing import Any
 
 import pytest
 
+from sgv_demo.engines import ENGINES
 from sgv_demo.errors import EngineError, SettingsError, StoreError
 from sgv_demo.events import Analysis
 from sgv_demo.formats.captions_in import parse_captions, seconds
 from sgv_demo.formats.exports import to_srt, to_vtt
 from sgv_demo.formats.table import to_json
+from sgv_demo.options import GenerationOptions
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
+from sgv_demo.steps import whole
 from sgv_demo.ui.api import Endpoints
 from sgv_demo.ui.ask.handlers import AskControls, AskHandlers
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.engines.handlers import EngineHandlers
+from sgv_demo.ui.guests import Guests
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.exporting import stem
 from sgv_demo.ui.summary.handlers import WritingHandlers
@@ -31,6 +35,7 @@ from sgv_demo.ui.video.controls import Controls
 from sgv_demo.ui.video.handlers import Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
+from tests.support.visitors import asking
 
 ENGINE = "scripted"
 CONTROLS = Controls(engine=ENGINE, read_text=False)
@@ -417,3 +422,53 @@ def test_page_is_there_before_any_model_library() -> None:
     heavy = "{'torch', 'transformers', 'onnxruntime', 'rapidocr'}"
     code = f"import sys, sgv_demo.ui.serve; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class TestSideBySide:
+    def test_who_has_too_much_under_way_reads_one_sentence_in_every_tab(self, room: Room) -> None:
+        visit = room.ready()
+        room.desk.guests = Guests(replace(room.desk.settings, max_own_runs=0))
+        with asking("a", "127.0.0.1"):
+            shown, updates = room.run(visit)
+            talk = room.answer(Talk(), "What?", visit)
+            *_, text = WritingHandlers(room.desk).recaption("a cat", ENGINE)
+        says = "You have 0 runs or questions under way, the most at once"
+        assert shown.phase == "failed"
+        assert says in str(updates[-1]["progress"])
+        assert says in talk.said[-1].note
+        assert says in text["recaption_result"]
+        assert room.script.asked == []
+
+    def test_unloading_waits_for_the_step_under_way(self, room: Room) -> None:
+        room.desk.captioner(ENGINE)
+        room.script.gate.clear()
+        step = room.desk.line(ENGINE).captioner(room.desk.captioner(ENGINE)).recaption("a cat", GenerationOptions())
+        next(step)
+        gone = threading.Event()
+
+        def unload() -> None:
+            room.desk.unload(ENGINE, ENGINE)
+            gone.set()
+
+        thread = threading.Thread(target=unload)
+        thread.start()
+        assert not gone.wait(0.3)
+        assert room.desk.captioners.loaded(ENGINE) is not None
+        room.script.gate.set()
+        whole(step)
+        assert gone.wait(20)
+        thread.join(20)
+        assert room.desk.captioners.loaded(ENGINE) is None
+
+    @pytest.mark.parametrize(
+        ("name", "settings", "steps"),
+        [
+            ("remote", Settings(base_url="http://a/v1, http://b/v1,", remote_at_once=5), 10),
+            ("remote", Settings(), 8),
+            ("smolvlm2", Settings(), 1),
+            ("sharecaptioner", Settings(), 16),
+            ("sharegpt4video", Settings(), 16),
+        ],
+    )
+    def test_every_engine_says_how_many_it_takes(self, name: str, settings: Settings, steps: int) -> None:
+        assert ENGINES[name].at_once(settings) == steps
