@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from io import FileIO
 from pathlib import Path
@@ -255,3 +256,25 @@ def test_numbers_that_mean_nothing_are_refused(wrong: list[str], source: Path, t
     with pytest.raises(SystemExit) as ended:
         main(["annotate", str(source), "--out", str(tmp_path), "--engine", "measured", *wrong])
     assert ended.value.code == 2
+
+
+def test_a_run_that_can_not_go_on_stops_what_is_under_way(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, ended = ScriptedCaptioner(Script()), threading.Event()
+    engine.script.gate.clear()  # the other videos' first step never ends by itself
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    def work() -> None:
+        with pytest.raises(OSError, match="No space left"):
+            run(source, tmp_path, engine)
+        ended.set()
+
+    monkeypatch.setattr(Pool, "fail", full)
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        assert ended.wait(60)
+    finally:
+        engine.script.gate.set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -82,3 +84,9 @@ def test_one_letter_more_is_a_change() -> None:
                  for text in ("TOTAL 1", "TOTAL 11"))  # fmt: skip
     assert changed(one, more)
     assert not changed(one, one)
+
+
+def test_what_a_picture_says_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = SimpleNamespace(txts=(" EXIT\x1b[2J\x00\ud83d ",), scores=(0.9,))
+    monkeypatch.setattr(TextReader, "_loaded", lambda reader: lambda picture, **how: read)
+    assert TextReader().recognise(page()) == ("EXIT[2J\ufffd", 0.9)

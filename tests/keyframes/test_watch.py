@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sgv_demo.errors import SettingsError
-from sgv_demo.events import Event, Noted, Opened, Sampled
+from sgv_demo.events import Event, Noted, Opened, Sampled, Working
 from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.keyframes.watch import Step, _mark, expected_samples, watch
 from sgv_demo.options import SamplingOptions
@@ -63,6 +63,18 @@ def test_measuring_goes_on_while_a_caption_is_written(
         time.sleep(0.02)
     assert fed[-1] >= first.keyframe.time + 4, "nobody took an item meanwhile"
     items.close()
+
+
+def test_who_finds_no_place_to_read_waits_in_line_and_can_be_stopped(clip: Path, settings: Settings) -> None:
+    one = replace(settings, max_readers=1)
+    first, second, third = watch(clip, ALL, one), watch(clip, ALL, one), watch(clip, ALL, one)
+    assert isinstance(next(first), Opened)
+    assert next(second) == Working("Waiting for a place to read the video: next in line")
+    assert next(third) == Working("Waiting for a place to read the video: 1 in line before you")
+    second.close()
+    assert next(third) == Working("Waiting for a place to read the video: next in line")
+    first.close()
+    assert times(third) == times(watch(clip, ALL, settings))
 
 
 def test_the_most_keyframes_in_a_run(clip: Path, settings: Settings) -> None:

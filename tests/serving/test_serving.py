@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import re
@@ -11,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -216,16 +218,25 @@ def test_another_web_page_can_not_ask(url: str, native: ShareCaptioner) -> None:
     assert refusal(url, asked(native), **{"Content-Type": "text/plain"})[0] == 415
 
 
-def test_a_client_that_goes_frees_its_place(url: str, native: ShareCaptioner) -> None:
+LONG = 4000
+"""New tokens: some seconds' work of the tiny network."""
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_goes_stops_its_text(url: str, native: ShareCaptioner, stream: bool) -> None:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
-    body = asked(native, stream=True, max_tokens=4000)
-    with httpx2.stream("POST", f"{url}/v1/chat/completions", content=body, headers=headers, timeout=60) as answer:
-        next(answer.iter_lines())
-        assert native.scheduler.load[0] == 1
-    until = time.monotonic() + 30
+    body, before = asked(native, stream=stream, max_tokens=LONG), native.scheduler.written
+    address = httpx2.URL(f"{url}/v1/chat/completions")
+    with closing(http.client.HTTPConnection(address.host, address.port, timeout=60)) as client:
+        client.request("POST", address.path, body, headers)
+        until = time.monotonic() + 30
+        while native.scheduler.written < before + 3 and time.monotonic() < until:
+            time.sleep(0.005)
+    until = time.monotonic() + 60
     while native.scheduler.load != (0, 0) and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(0.01)
     assert native.scheduler.load == (0, 0)
+    assert 3 <= native.scheduler.written - before < LONG / 2
 
 
 def test_numbers_for_prometheus(url: str, native: ShareCaptioner, client: openai.OpenAI) -> None:

@@ -75,6 +75,7 @@ def room(clip: Path, settings: Settings) -> Room:
         "Says what a test wants.",
         load_captioner=lambda report: ScriptedCaptioner(script),
         load_answerer=lambda report: ScriptedAnswerer(script),
+        at_once=3,
     )
     return Room(Desk(settings, [choice], Store(settings.store_path, 100)), script, clip)
 
