@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,9 +22,10 @@ from sgv_demo.annotation.run import Part, Video, annotate, videos
 from sgv_demo.cli import main
 from sgv_demo.dataset.record import parse
 from sgv_demo.errors import DatasetError, SettingsError
-from sgv_demo.options import AnalysisOptions, SamplingOptions
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.pipeline import analyze
 from sgv_demo.settings import Settings
+from sgv_demo.types import Generation, Keyframe
 from tests.support.scripted import Script, ScriptedCaptioner
 from tests.support.video_files import write_clip
 
@@ -258,23 +260,29 @@ def test_numbers_that_mean_nothing_are_refused(wrong: list[str], source: Path, t
     assert ended.value.code == 2
 
 
+class Endless(ScriptedCaptioner):
+    """Its texts never end by themselves."""
+
+    def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
+        while True:
+            time.sleep(0.01)
+            yield ""
+
+
 def test_a_run_that_can_not_go_on_stops_what_is_under_way(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, ended = ScriptedCaptioner(Script()), threading.Event()
-    engine.script.gate.clear()  # the other videos' first step never ends by itself
+    ended = threading.Event()
 
     def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     def work() -> None:
         with pytest.raises(OSError, match="No space left"):
-            run(source, tmp_path, engine)
+            run(source, tmp_path, Endless(Script()))
         ended.set()
 
-    monkeypatch.setattr(Pool, "fail", full)
+    monkeypatch.setattr(Pool, "fail", full)  # the broken video's
     threading.Thread(target=work, daemon=True).start()
-    try:
-        assert ended.wait(60)
-    finally:
-        engine.script.gate.set()
+    assert ended.wait(60)
+    assert not (tmp_path / RECORDS).exists()

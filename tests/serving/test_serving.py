@@ -26,6 +26,7 @@ from sgv_demo.engines import Captioner
 from sgv_demo.engines.remote import engine as remote
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner.engine import ShareCaptioner
+from sgv_demo.engines.sharecaptioner.questions import Question
 from sgv_demo.errors import SettingsError
 from sgv_demo.options import GenerationOptions
 from sgv_demo.serving.models import CaptionerModel
@@ -222,10 +223,23 @@ LONG = 4000
 """New tokens: some seconds' work of the tiny network."""
 
 
+@pytest.fixture(scope="module")
+def endless(native: ShareCaptioner) -> str:
+    """A message that the tiny network answers without coming to an end."""
+    options = GenerationOptions(max_new_tokens=LONG)
+    messages = (f"A dog with {number} balls." for number in range(100))
+    for message in messages:
+        _, trace = whole(native.ask(Question("recaption", message, typed=True), options))
+        if trace.finish == "length":
+            return message
+    raise AssertionError("all of them end")
+
+
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_goes_stops_its_text(url: str, native: ShareCaptioner, stream: bool) -> None:
+def test_a_client_that_goes_stops_its_text(url: str, native: ShareCaptioner, endless: str, stream: bool) -> None:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
-    body, before = asked(native, stream=stream, max_tokens=LONG), native.scheduler.written
+    messages = [{"role": "user", "content": endless}]
+    body, before = asked(native, messages=messages, stream=stream, max_tokens=LONG), native.scheduler.written
     address = httpx2.URL(f"{url}/v1/chat/completions")
     with closing(http.client.HTTPConnection(address.host, address.port, timeout=60)) as client:
         client.request("POST", address.path, body, headers)
