@@ -128,6 +128,10 @@ class Settings:
     """As many of one visitor at once."""
     max_address_runs: int = 24
     """As many from one address at once; this machine's own isn't counted."""
+    max_uploads: int = 4
+    """Files on their way from one address at once; this machine's own aren't counted."""
+    max_upload_megabytes: int = 8192
+    """Most that one address may send in an hour."""
     max_sessions: int = 80
     """Visitors remembered at most, half a megabyte each; who was away longest is forgotten first."""
     allowed_hosts: str = ""

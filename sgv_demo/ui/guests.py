@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,10 +58,15 @@ class Guests:
             return []
         who = [("visitor", str(request.session_hash))] if getattr(request, "session_hash", None) else []
         client = getattr(request, "client", None)
-        address = str(client.host) if client else ""
-        if self._settings.space:  # there everybody comes through one proxy, which names them
-            address = str(request.headers.get("x-forwarded-for", address)).split(",")[0].strip()
-        return [*who, ("address", address)] if address and not _is_this_machine(address) else who
+        address = address_of(str(client.host) if client else "", request.headers, self._settings)
+        return [*who, ("address", address)] if address else who
+
+
+def address_of(client: str, headers: Mapping[str, str], settings: Settings) -> str:
+    """The address that a request counts against; empty where it comes from this machine, which isn't counted."""
+    if settings.space:  # there everybody comes through one proxy, which names them
+        client = str(headers.get("x-forwarded-for", client)).split(",")[0].strip()
+    return "" if _is_this_machine(client) else client
 
 
 def _is_this_machine(address: str) -> bool:

@@ -24,6 +24,7 @@ from sgv_demo.ui.inspect import layout as inspection
 from sgv_demo.ui.language import say
 from sgv_demo.ui.show import layout as show
 from sgv_demo.ui.summary import layout as summary
+from sgv_demo.ui.uploads import Uploads
 from sgv_demo.ui.video import layout as video
 from sgv_demo.ui.visit import Talk, Visit
 
@@ -58,7 +59,10 @@ def launch_options(desk: Desk) -> dict[str, Any]:
         "css": theme.stylesheet(),
         "head": theme.head(),
         "allowed_paths": [str(path) for path in desk.examples],
-        "app_kwargs": {"routes": desk.served.routes(), "middleware": [_guard(desk.settings)]},
+        "app_kwargs": {
+            "routes": desk.served.routes(),
+            "middleware": [_guard(desk.settings), Middleware(Uploads, settings=desk.settings)],
+        },
         "state_session_capacity": desk.settings.max_sessions,
         "max_file_size": f"{desk.settings.max_megabytes}mb",
         "footer_links": ["api", "gradio", "settings"],

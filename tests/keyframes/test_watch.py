@@ -49,6 +49,13 @@ def test_a_start_at_the_very_end_is_refused(clip: Path, settings: Settings) -> N
         list(watch(clip, replace(QUICK, start=8.0), settings))
 
 
+def test_more_samples_than_the_most_are_refused_before_any_is_read(clip: Path, settings: Settings) -> None:
+    few = replace(settings, max_samples=16)
+    with pytest.raises(SettingsError, match=r"^A sample every 0.5 s makes 17 samples, and 16 are the most"):
+        list(watch(clip, replace(QUICK, every=0.5), few))
+    assert times(watch(clip, replace(ALL, every=0.5, end=7.5), few))[-1] == 7.5
+
+
 def test_measuring_goes_on_while_a_caption_is_written(
     clip: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

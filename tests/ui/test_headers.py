@@ -16,6 +16,7 @@ from sgv_demo.settings import Settings
 from sgv_demo.ui import headers, theme
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.layout import build_app, launch_options
+from sgv_demo.ui.uploads import Uploads
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 
 
@@ -125,3 +126,11 @@ def test_a_thousand_visitors_cost_fifty_megabytes_at_most(app: gr.Blocks, monkey
         assert holder[f"later visitor {number}"] is not None
     assert len(holder.session_data) <= 6  # one goes for each that comes
     assert "later visitor 9" in holder
+
+
+def test_the_running_page_counts_what_an_address_sends(page: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Uploads, "_fault", lambda self, address: "Too much.")
+    refused = page.post("/gradio_api/upload", files={"files": ("a.mp4", b"x")})
+    assert (refused.status_code, refused.text) == (429, "Too much.")
+    monkeypatch.undo()
+    assert page.post("/gradio_api/upload", files={"files": ("a.mp4", b"x")}).status_code == 200
