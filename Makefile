@@ -31,9 +31,9 @@ unit: $(VENV)/.dev
 ui: $(VENV)/.dev
 	"$(BIN)/python" -m pytest tests -m ui -q $(AGAIN)
 
-# Many visitors of one page on this machine, in figures; a short form is among the tests.
+# Many visitors of one page on this machine, and what it survives, in figures (ROWS="native killed": those alone); short forms are tests.
 load: $(VENV)/.dev
-	"$(BIN)/python" -m tests.load
+	"$(BIN)/python" -m tests.load $(ROWS)
 
 bench: $(VENV)/.dev
 	"$(BIN)/python" -m benchmarks

@@ -213,4 +213,4 @@ def trouble(error: OSError) -> StoreError:
     """What a user is told when something of a result can't be written."""
     if isinstance(error, FileNotFoundError):
         return StoreError("This result was deleted meanwhile; run the video again to keep it.")
-    return StoreError(f"Results can't be stored ({error.strerror}); free some disk space.")
+    return StoreError(f"Results can't be stored ({error.strerror}); free some disk space or set SGV_STORE_DIR.")

@@ -21,8 +21,8 @@ from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 from tests.support.shots import texture, write_shots
 
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = [
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -47,14 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; skips where there is none, fails there under CI."""
-    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
-        reason = f"No Chromium found (looked for {', '.join(_NAMES)}); the UI tests did NOT run."
+        reason = f"No Chromium found (looked for {', '.join(NAMES)}); the UI tests did NOT run."
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
 

@@ -272,7 +272,9 @@ def test_a_picture_that_does_not_fit_is_named_nowhere_and_leaves_nothing(
     store = Store(tmp_path, 100)
     marks = [replace(mark, picture=None) for mark in analysis().keyframes]
     passed = write(store, BEGUN, *(Kept(mark, Frame(mark.time, IMAGE)) for mark in marks), Finished(1.0))
-    assert texts(passed) == ["Results can't be stored (No space left on device); free some disk space."]
+    assert texts(passed) == [
+        "Results can't be stored (No space left on device); free some disk space or set SGV_STORE_DIR."
+    ]
     assert [event.mark.picture for event in passed if isinstance(event, Kept)] == [None] * 3
     assert store.read(KEY).finished
     assert [file.name for file in store.folder(KEY).rglob("*") if file.is_file()] == [NAME]
@@ -301,7 +303,7 @@ def test_a_whole_result_opens_where_nothing_can_be_written(tmp_path: Path, monke
         assert texts(log.record(stream([BEGUN]))) == []
     with store.log("b" * 40) as log:
         assert texts(log.record(stream([BEGUN]))) == [
-            "Results can't be stored (Read-only file system); free some disk space."
+            "Results can't be stored (Read-only file system); free some disk space or set SGV_STORE_DIR."
         ]
 
 

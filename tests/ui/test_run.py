@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_is_noted_once_and_ends_no_run(
             events = list(pipeline.analyze(video, Noting(), options, settings, store=Store(settings.store_path, 100)))
         assert fold(events).finished
         assert fold(events).captions[0].trace == TraceMark("p", 1, 1)
-        said = "Results can't be stored (No space left on device); free some disk space."
+        said = "Results can't be stored (No space left on device); free some disk space or set SGV_STORE_DIR."
         assert [e.text for e in events if isinstance(e, Noted)] == [said]
 
 

@@ -125,8 +125,8 @@ FINISHED = (
         "跳过了 2 帧损坏的画面。",
     ),
     (
-        "Results can't be stored (No space left on device); free some disk space.",
-        "无法保存结果（磁盘空间已满），请腾出一些磁盘空间。",
+        "Results can't be stored (No space left on device); free some disk space or set SGV_STORE_DIR.",
+        "无法保存结果（磁盘空间已满），请腾出一些磁盘空间，或设置 SGV_STORE_DIR。",
     ),
     (
         "“my and your.jsonl” can't be read (Permission denied); choose another file.",

@@ -12,11 +12,13 @@ import json
 import logging
 import random
 import re
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -205,6 +207,12 @@ class Ending:
         self.new_tokens = piece.new_tokens or self.new_tokens
 
 
+@cache
+def _certificates(from_environment: bool) -> ssl.SSLContext:
+    """Whom to trust; reading all certificates anew for each step would cost more than asking does."""
+    return httpx2.create_ssl_context(trust_env=from_environment)
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """How servers are reached."""
@@ -219,13 +227,15 @@ class Access:
 
     def client(self) -> httpx2.AsyncClient:
         """A client; the caller closes it. It follows no redirect and reads no key from the environment."""
+        certificates = _certificates(not self.outside_only)
         return httpx2.AsyncClient(
             headers={
                 "Authorization": f"Bearer {self.api_key or 'none'}",
                 "Accept-Encoding": "identity",  # what is inflated is bounded by `inflated`, not by the client
             },
+            verify=certificates,
             timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT, self.timeout)),
-            transport=OutsideOnly() if self.outside_only else None,
+            transport=OutsideOnly(verify=certificates) if self.outside_only else None,
             follow_redirects=False,
             trust_env=not self.outside_only,
         )

@@ -44,6 +44,7 @@ Updates: TypeAlias = dict[str, Any]
 """Component name to its new value, or to properties made by `gr.update`."""
 
 _TIMELINE_SECONDS = 0.5
+_SILENT_SECONDS = 1.0
 _STOP_SECONDS = 0.5
 _SEEN = 4
 """Samples that the guess of how many become keyframes counts for, beside those that were seen."""
@@ -233,11 +234,12 @@ class VideoHandlers:
         token.started.set()
         source = _Source(self.desk, visit.path, visit.video, controls, visit.take)
         visit = replace(visit, phase="running", started=time.monotonic())
-        drawn = 0.0
+        drawn = sent = 0.0
         try:
             with boundary("a run") as told, self.desk.guests.one_more():
                 for batch in batches(timed(source.events(), spent)):
                     if token.stop.is_set():
+                        token.ended.set()  # who pressed Stop needn't wait until everything is closed
                         return
                     was, visit = visit, _folded(visit, batch)
                     token.latest = visit
@@ -245,7 +247,12 @@ class VideoHandlers:
                     if time.monotonic() - drawn > _TIMELINE_SECONDS and any(isinstance(e, Sampled) for e in batch):
                         drawn = time.monotonic()
                         updates["timeline"] = self._timeline(visit, controls)
-                    yield changed(updates) | {"visit": visit}
+                    new = changed(updates)
+                    # Every answer goes through all components: nothing new is said once a second, so that a closed
+                    # page is noticed.
+                    if new or batch or time.monotonic() - sent > _SILENT_SECONDS:
+                        sent = time.monotonic()
+                        yield new | {"visit": visit}
         finally:
             token.ended.set()
         failed = told.sentence or (visit.analysis and visit.analysis.failure)
