@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import avenue
 import cards
 import cv2
 import numpy as np
+import sill
 import yoga
 from camera import View, ease, window
 from PIL import Image, ImageDraw, ImageFont
@@ -172,6 +174,22 @@ CLIPS = {
             (7.0, 10.0, "THE END"),
         ],
         duration=10.0,
+    ),
+    "portrait.mp4": Clip(
+        sill.frames,
+        "A cat at a rainy window: dusk, then a lamp",
+        cuts=[],
+        camera=[(0.0, 8.0, "static")],
+        duration=8.0,
+        size=sill.SIZE,
+    ),
+    "handheld.mp4": Clip(
+        avenue.frames,
+        "An autumn walk with the camera in the hand",
+        cuts=[],
+        camera=[(0.0, 4.0, "shake"), (5.0, 10.0, "zoom in")],
+        duration=10.0,
+        quality=32,
     ),
 }
 
