@@ -1,4 +1,4 @@
-"""A walk under autumn trees with the camera in the hand: it looks about, then goes."""
+"""A walk under autumn trees with the camera in the hand."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from camera import ease, shown
-from scenes import HEIGHT, WIDTH, blend, clouds, finish, glow, gradient
+from scenes import HEIGHT, WIDTH, blend, clouds, glow, gradient
 
 FPS, SECONDS = 24, 10
 WIDE, HIGH = WIDTH * 3 // 2, HEIGHT * 3 // 2
 EYE, FOCUS, HORIZON = 1.6, 760.0, 0.47
 """Metres above the path, pixels, share of the height."""
 HAZE = (236, 216, 178)
-SETS_OUT = 4.0
-"""Seconds: until then the camera stands."""
+SETS_OUT = -1.0
+"""Seconds: when the walk begins; it is under way when the clip starts."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def tree(rng: np.random.Generator, warm: tuple[float, float, float]) -> tuple[np
                 colour = [np.clip(c * lit * rng.uniform(0.8, 1.25), 0, 255) for c in warm]
                 size = (int(rng.uniform(3, 7)), int(rng.uniform(2, 4)))
                 for target, value in ((paint, colour), (mask, 255)):
-                    cv2.ellipse(target, (int(lx), int(ly)), size, float(np.degrees(turn)), 0, 360, value, -1, cv2.LINE_AA)
+                    cv2.ellipse(
+                        target, (int(lx), int(ly)), size, float(np.degrees(turn)), 0, 360, value, -1, cv2.LINE_AA
+                    )
     return paint.astype(np.float32), mask.astype(np.float32) / 255
 
 
@@ -79,7 +81,9 @@ def bench() -> tuple[np.ndarray, np.ndarray]:
     paint, mask = np.zeros((130, 250, 3), np.uint8), np.zeros((130, 250), np.uint8)
     for target, wood in ((paint, None), (mask, 255)):
         for k, y in enumerate((6, 24, 42, 66, 78)):
-            cv2.rectangle(target, (8, y), (242, y + 11), wood or [c * (0.85 + 0.1 * (k % 3)) for c in (156, 100, 62)], -1)
+            cv2.rectangle(
+                target, (8, y), (242, y + 11), wood or [c * (0.85 + 0.1 * (k % 3)) for c in (156, 100, 62)], -1
+            )
         for x in (26, 216):
             cv2.rectangle(target, (x, 4), (x + 9, 128), wood or (50, 54, 54), -1)
     return paint.astype(np.float32), mask.astype(np.float32) / 255
@@ -93,7 +97,9 @@ def park(rng: np.random.Generator) -> list[Sprite]:
     for k in range(16):
         z = 5.5 + 5.2 * k
         for side in (-1, 1):
-            found.append(Sprite(*kinds[rng.integers(0, 5)], rng.uniform(7.2, 8.6), side * rng.uniform(3.5, 4.1), z + side * 0.9))
+            found.append(
+                Sprite(*kinds[rng.integers(0, 5)], rng.uniform(7.2, 8.6), side * rng.uniform(3.5, 4.1), z + side * 0.9)
+            )
             found.append(Sprite(*kinds[rng.integers(0, 5)], rng.uniform(7, 10), side * rng.uniform(8.5, 12), z + 2.5))
         found.append(Sprite(*lamp(), 3.4, (2.5, -2.5)[k % 2], z + 2.4))
         if k % 2:
@@ -114,7 +120,9 @@ def ground(rng: np.random.Generator) -> np.ndarray:
         spot = (int(np.clip(rng.normal(wide / 2, 170), 0, wide)), int(rng.integers(0, long)))
         colour = ((222, 138, 44), (196, 82, 40), (236, 186, 76), (150, 60, 38))[rng.integers(0, 4)]
         size = (int(rng.integers(2, 5)), int(rng.integers(1, 3)))
-        cv2.ellipse(canvas, spot, size, int(rng.integers(0, 180)), 0, 360, [c * rng.uniform(0.75, 1.1) for c in colour], -1)
+        cv2.ellipse(
+            canvas, spot, size, int(rng.integers(0, 180)), 0, 360, [c * rng.uniform(0.75, 1.1) for c in colour], -1
+        )
     # The trees' shade lies across the path.
     shade = np.clip((clouds(rng, long, wide, 130, 4, stretch=1.6) - 0.45) * 4, 0, 1)
     return canvas * (1 - 0.34 * shade[..., None] * np.array((1, 0.95, 0.8), np.float32))
@@ -137,7 +145,7 @@ def backdrop(rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Hand:
-    """Where the camera is: metres walked and to the right, and how far the hand has turned it, in pixels and degrees."""
+    """Where the camera is: metres walked and to the right; and how far the hand has turned it: pixels, degrees."""
 
     ahead: float
     aside: float
@@ -165,8 +173,8 @@ def held(t: float) -> Hand:
 
 def scene(hand: Hand, sky: np.ndarray, floor: np.ndarray, sprites: list[Sprite]) -> np.ndarray:
     """What stands before the camera, the far first, each with the haze of its distance; not yet turned by the hand."""
-    x0, y0 = 200 - WIDE // 2, 120
-    canvas = sky[y0 - 60 : y0 + HIGH + 60, 140 : 140 + WIDE + 120].copy()
+    # A margin of 60 pixels all round, so that the hand may turn it.
+    canvas = sky[60 : 60 + HIGH + 120, 140 : 140 + WIDE + 120].copy()
     high, wide = canvas.shape[:2]
     middle, level = wide / 2, HORIZON * HIGH + 60
     rows = np.arange(int(level) + 4, high, dtype=np.float32)
@@ -206,7 +214,7 @@ def _stand(canvas: np.ndarray, sprite: Sprite, away: float, x: float, foot: floa
 
 
 def frames() -> Iterator[np.ndarray]:
-    """The hand sways; from the fourth second on the walk leads down the avenue."""
+    """The walk leads down the avenue, and the hand sways."""
     rng = np.random.default_rng(81)
     sky, floor, sprites = backdrop(rng), ground(rng), park(rng)
     for i in range(SECONDS * FPS):

@@ -80,7 +80,10 @@ def joints(of: Pose, person: Person) -> dict[str, np.ndarray]:
         lift = max(0.0, -float(_way(of[f"upper_{side}"])[1]))
         at[f"shoulder_{side}"] = shoulder - np.array((sign * 0.025, 0.06, 0)) * lift
         at[f"hip_{side}"] = at["pelvis"] + np.array((sign * 0.085, 0.02, 0))
-        for start, chain in ((f"shoulder_{side}", ("upper", "fore", "hand")), (f"hip_{side}", ("thigh", "shin", "foot"))):
+        for start, chain in (
+            (f"shoulder_{side}", ("upper", "fore", "hand")),
+            (f"hip_{side}", ("thigh", "shin", "foot")),
+        ):
             point = at[start]
             for bone in chain:
                 point = point + LENGTHS[bone] * _way(of[f"{bone}_{side}"])
@@ -103,7 +106,9 @@ def tubes(of: Pose, person: Person) -> Iterator[Tube]:
         yield Tube(rib, at[f"shoulder_{side}"] + np.array((-sign * 0.035, 0.03, 0)), (0.1, 0.06), person.top, 0.6)
         strap = at["throat"] * 0.62 + at[f"shoulder_{side}"] * 0.38
         yield Tube(at["throat"] + np.array((0, -0.015, 0)), at[f"shoulder_{side}"], (0.04, 0.052), person.skin)
-        yield Tube(rib + np.array((0, -0.02, 0.03)), strap + np.array((0, -0.005, 0.03)), (0.075, 0.03), person.top, 0.4)
+        yield Tube(
+            rib + np.array((0, -0.02, 0.03)), strap + np.array((0, -0.005, 0.03)), (0.075, 0.03), person.top, 0.4
+        )
         yield Tube(at[f"shoulder_{side}"], at[f"upper_{side}"], (0.052 * wide, 0.039 * wide), person.skin)
         if person.sleeves:
             cuff = at[f"shoulder_{side}"] * 0.5 + at[f"upper_{side}"] * 0.5
@@ -141,7 +146,9 @@ def _head(centre: np.ndarray, yaw: float, person: Person) -> Iterator[Tube]:
     for sign in (-1, 1):
         yield Tube(at(sign * 0.094, -0.01, 0), at(sign * 0.09, 0.02, 0), (0.018, 0.012), person.skin)
         low = 0.005 if person.bun else -0.02
-        yield Tube(at(sign * 0.015, -0.085, 0.045), at(sign * 0.082, low - 0.035, 0.02), (0.045, 0.028), person.hair, 0.6)
+        yield Tube(
+            at(sign * 0.015, -0.085, 0.045), at(sign * 0.082, low - 0.035, 0.02), (0.045, 0.028), person.hair, 0.6
+        )
     yield Tube(at(0, -0.055, -0.03), at(0, 0.015, -0.045), (0.1, 0.085), person.hair, 0.6)
     if person.bun:
         yield Tube(at(0, -0.165, -0.03), at(0, -0.15, -0.03), (0.05, 0.045), person.hair, 0.6)
@@ -150,7 +157,7 @@ def _head(centre: np.ndarray, yaw: float, person: Person) -> Iterator[Tube]:
 def _splat(tube: Tube, scale: float, foot: np.ndarray, depth: np.ndarray, paint: np.ndarray) -> None:
     """Lays a tube into the depth map and its colour into the paint, where it is nearest."""
     a, b = tube.a * scale, tube.b * scale
-    a, b = a + (*foot, 0), b + (*foot, 0)
+    a, b = a + np.append(foot, 0), b + np.append(foot, 0)
     ra, rb = (r * scale for r in tube.radii)
     low = np.floor(np.minimum(a[:2] - ra, b[:2] - rb)).astype(int) - 1
     high = np.ceil(np.maximum(a[:2] + ra, b[:2] + rb)).astype(int) + 2
@@ -208,7 +215,9 @@ def _shadow(canvas: np.ndarray, mask: np.ndarray, foot: float) -> None:
     canvas *= 1 - 0.42 * laid[..., None]
 
 
-def _face(canvas: np.ndarray, head: np.ndarray, yaw: float, person: Person, foot: tuple[float, float], scale: float) -> None:
+def _face(
+    canvas: np.ndarray, head: np.ndarray, yaw: float, person: Person, foot: tuple[float, float], scale: float
+) -> None:
     """Closed eyes, brows and a mouth, where they face the viewer."""
     thin = max(1, round(0.006 * scale))
     dark = tuple(c * 0.32 for c in person.skin)

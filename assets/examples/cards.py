@@ -39,7 +39,9 @@ def paper(rng: np.random.Generator, tint: tuple[float, float, float]) -> np.ndar
     for _ in range(260):
         x, y, turn = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0, np.pi)
         bend = [(x + 7 * k * np.cos(turn + 0.15 * k), y + 7 * k * np.sin(turn + 0.15 * k)) for k in range(4)]
-        cv2.polylines(canvas, [np.array(bend, np.int32)], False, [c * rng.uniform(0.9, 0.97) for c in tint], 1, cv2.LINE_AA)
+        cv2.polylines(
+            canvas, [np.array(bend, np.int32)], False, [c * rng.uniform(0.9, 0.97) for c in tint], 1, cv2.LINE_AA
+        )
     yy, xx = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     return canvas * (1 - 0.16 * np.clip(np.hypot(xx * 0.9, yy) - 0.45, 0, 1) ** 1.5)[..., None].astype(np.float32)
 
@@ -88,7 +90,9 @@ def _lemon(canvas: np.ndarray, centre: np.ndarray, radius: float, turn: float) -
     blend(canvas, np.clip(paint, 0, 255), np.clip((1 - off) * radius, 0, 1))
 
 
-def card(seed: int, lines: tuple[tuple[str, float, float], ...], tint: tuple[float, float, float], corners: int) -> np.ndarray:
+def card(
+    seed: int, lines: tuple[tuple[str, float, float], ...], tint: tuple[float, float, float], corners: int
+) -> np.ndarray:
     """Lines (text, height from 0 to 1, size) on paper within a double frame, sprigs in `corners` of it, 0 to 4."""
     rng = np.random.default_rng(seed)
     canvas = paper(rng, tint)
@@ -118,14 +122,26 @@ def table(rng: np.random.Generator) -> np.ndarray:
     canvas = gradient(height, width, (0, (168, 200, 150)), (0.5, (112, 160, 92)), (1, (96, 140, 80)))
     blend(canvas, (60, 104, 60), np.clip((clouds(rng, height, width, 170, 4) - 0.5) * 2.4, 0, 0.8))
     for _ in range(110):
-        colour = ((250, 214, 120), (240, 150, 160), (255, 250, 236), (196, 170, 230), (214, 236, 170))[rng.integers(0, 5)]
+        colour = ((250, 214, 120), (240, 150, 160), (255, 250, 236), (196, 170, 230), (214, 236, 170))[
+            rng.integers(0, 5)
+        ]
         spot = np.zeros((height, width), np.float32)
-        cv2.circle(spot, (int(rng.integers(0, width)), int(rng.integers(0, height * 0.62))), int(rng.integers(9, 30)), 1, -1, cv2.LINE_AA)
+        cv2.circle(
+            spot,
+            (int(rng.integers(0, width)), int(rng.integers(0, height * 0.62))),
+            int(rng.integers(9, 30)),
+            1,
+            -1,
+            cv2.LINE_AA,
+        )
         blend(canvas, colour, spot * rng.uniform(0.12, 0.5))
     canvas[:] = cv2.GaussianBlur(canvas, (0, 0), 6)
     glow(canvas, width * 0.15, 0, height * 0.9, (90, 80, 36), 0.9)
     edge = int(0.66 * height)
-    wood = np.asarray((198, 152, 108), np.float32) * (0.78 + 0.36 * clouds(rng, height - edge, width, 26, 5, stretch=9))[..., None]
+    wood = (
+        np.asarray((198, 152, 108), np.float32)
+        * (0.78 + 0.36 * clouds(rng, height - edge, width, 26, 5, stretch=9))[..., None]
+    )
     canvas[edge:] = wood * np.linspace(0.92, 1.1, height - edge, dtype=np.float32)[:, None, None]
     for k in range(1, 4):
         y = edge + int((height - edge) * (k / 4) ** 1.3)
@@ -159,7 +175,17 @@ def _slice(canvas: np.ndarray, x: float, y: float, radius: float, flat: float) -
         cv2.line(canvas, (int(x), int(y)), tip, (252, 246, 220), 3, cv2.LINE_AA)
         mid = angle + np.pi / 9
         drop = (int(x + radius * 0.5 * np.cos(mid)), int(y + radius * 0.5 * flat * np.sin(mid)))
-        cv2.ellipse(canvas, drop, (int(radius * 0.12), max(2, int(radius * 0.1 * flat))), 0, 0, 360, (255, 242, 170), -1, cv2.LINE_AA)
+        cv2.ellipse(
+            canvas,
+            drop,
+            (int(radius * 0.12), max(2, int(radius * 0.1 * flat))),
+            0,
+            0,
+            360,
+            (255, 242, 170),
+            -1,
+            cv2.LINE_AA,
+        )
 
 
 def _spoon(canvas: np.ndarray, x: float, y: float) -> None:
@@ -193,7 +219,9 @@ def _glass(canvas: np.ndarray, rng: np.random.Generator, x: float, foot: float, 
     blend(canvas, (255, 255, 250), body * np.exp(-(((side - 0.8) / 0.03) ** 2)) * 0.5)
     rim = (int(x), int(foot - tall))
     cv2.ellipse(canvas, rim, (int(half), int(tall * 0.055)), 0, 0, 360, (246, 250, 246), 3, cv2.LINE_AA)
-    cv2.ellipse(canvas, (int(x), int(foot)), (int(half * 0.84), int(tall * 0.05)), 0, 10, 170, (250, 226, 180), 3, cv2.LINE_AA)
+    cv2.ellipse(
+        canvas, (int(x), int(foot)), (int(half * 0.84), int(tall * 0.05)), 0, 10, 170, (250, 226, 180), 3, cv2.LINE_AA
+    )
     slot = (x + half * 0.96, foot - tall - 8)
     disc(canvas, *slot, 40, (236, 190, 54))
     disc(canvas, *slot, 37, (252, 246, 216))
@@ -208,7 +236,9 @@ def steamed(picture: np.ndarray, haze: np.ndarray, t: float, zoom: float) -> np.
     yy, xx = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     x, y = (xx - WIDTH / 2) / zoom, (yy - HEIGHT / 2) / zoom
     rise = np.clip((-40 - y) / 130, 0, 1)
-    drift = cv2.remap(haze, x * 1.6 + 300 + 14 * np.sin(rise * 5 + t * 2), np.mod(y * 0.8 + 60 * t + 400, 800), cv2.INTER_LINEAR)
+    drift = cv2.remap(
+        haze, x * 1.6 + 300 + 14 * np.sin(rise * 5 + t * 2), np.mod(y * 0.8 + 60 * t + 400, 800), cv2.INTER_LINEAR
+    )
     wide = 26 + 40 * rise
     mask = np.exp(-((x / wide) ** 2)) * np.sin(np.pi * rise) * np.clip(drift - 0.42, 0, 1) * 2.2
     return np.clip(picture + (250 - picture) * mask[..., None], 0, 255).astype(np.uint8)

@@ -1,7 +1,7 @@
 """Draws the example clips and writes down what is true of them: python assets/examples/render.py [FOLDER [NAME ...]]
 
-Names, such as "cards", leave the other clips as they are. Everything is drawn with NumPy, OpenCV and Pillow from fixed seeds; no picture comes from elsewhere. truth.json names
-for each clip its cuts (seconds), camera moves, things that move and text.
+Names, such as "cards", leave the other clips as they are. Everything is drawn with NumPy, OpenCV and Pillow from fixed
+seeds; no picture comes from elsewhere. truth.json names for each clip its cuts (seconds), camera moves and text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import avenue
+import bay
 import cards
 import cv2
 import numpy as np
@@ -187,9 +188,19 @@ CLIPS = {
         avenue.frames,
         "An autumn walk with the camera in the hand",
         cuts=[],
-        camera=[(0.0, 4.0, "shake"), (5.0, 10.0, "zoom in")],
+        camera=[(0.0, 10.0, "zoom in")],
         duration=10.0,
-        quality=32,
+        quality=33,
+    ),
+    "tenminutes.mp4": Clip(
+        bay.frames,
+        "A day over a bay in ten minutes",
+        cuts=list(bay.CUTS),
+        camera=[(0.0, float(bay.SECONDS), "static")],
+        duration=float(bay.SECONDS),
+        size=bay.SIZE,
+        fps=bay.FPS,
+        quality=31,
     ),
 }
 
@@ -197,7 +208,9 @@ CLIPS = {
 def write(path: Path, clip: Clip) -> int:
     """Encodes a clip as H.264; returns the file's bytes."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as file:
-        options = {"crf": str(clip.quality), "preset": "veryslow", "g": str(4 * FPS)}
+        # A whole picture every four seconds; every minute in a long clip, where they would be most of the file.
+        apart = 4 if clip.duration <= 60 else 60
+        options = {"crf": str(clip.quality), "preset": "veryslow", "g": str(apart * clip.fps)}
         stream = file.add_stream("libx264", rate=clip.fps, options=options)
         stream.width, stream.height = clip.size
         stream.pix_fmt = "yuv420p"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -49,7 +50,13 @@ def room(rng: np.random.Generator, lit: bool) -> tuple[np.ndarray, np.ndarray]:
     canvas = gradient(HIGH, WIDE, (0, (120, 108, 112)), (0.7, (132, 116, 112)), (1, (104, 90, 88)))
     mask = np.zeros((HIGH, WIDE), np.float32)
     wood, edge = (206, 196, 186), (150, 138, 132)
-    bars = [((0, 0), (46, HIGH)), ((WIDE - 46, 0), (WIDE, HIGH)), ((0, 0), (WIDE, 48)), ((0, 262), (WIDE, 284)), ((263, 48), (281, 262))]
+    bars = [
+        ((0, 0), (46, HIGH)),
+        ((WIDE - 46, 0), (WIDE, HIGH)),
+        ((0, 0), (WIDE, 48)),
+        ((0, 262), (WIDE, 284)),
+        ((263, 48), (281, 262)),
+    ]
     for a, b in bars:
         cv2.rectangle(mask, a, b, 1, -1)
         cv2.rectangle(canvas, a, b, wood, -1)
@@ -81,8 +88,11 @@ def _plant(canvas: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> No
     foot = SILL - 44
     for turn in rng.uniform(-1.5, 1.5, 26):
         reach, tone = rng.uniform(50, 120), rng.uniform(0.7, 1.25)
-        stem = [(117 + reach * np.sin(turn) * s, foot - 56 - reach * (1.3 * s - 1.25 * s * s * abs(turn) / 1.4)) for s in np.linspace(0, 1, 9)]
-        for k, (a, b) in enumerate(zip(stem, stem[1:], strict=False)):
+        stem = [
+            (117 + reach * np.sin(turn) * s, foot - 56 - reach * (1.3 * s - 1.25 * s * s * abs(turn) / 1.4))
+            for s in np.linspace(0, 1, 9)
+        ]
+        for k, (a, b) in enumerate(pairwise(stem)):
             wide = int(3 + 13 * np.sin(np.pi * (k + 1) / 9.2))
             for target, colour in ((canvas, [c * tone for c in (74, 118, 78)]), (mask, 1)):
                 cv2.line(target, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), colour, wide)
@@ -135,7 +145,9 @@ def cat(t: float) -> tuple[np.ndarray, np.ndarray]:
         shape = np.zeros_like(shape)
 
     swing = np.sin(t * 1.5)
-    tail = [(x + 66 + 46 * np.sin(2.1 * s) + 30 * swing * s * s, foot - 8 + 118 * s**1.2) for s in np.linspace(0, 1, 16)]
+    tail = [
+        (x + 66 + 46 * np.sin(2.1 * s) + 30 * swing * s * s, foot - 8 + 118 * s**1.2) for s in np.linspace(0, 1, 16)
+    ]
     for k, (tx, ty) in enumerate(tail):
         _blob(shape, tx, ty, 17 - 0.35 * k, 17 - 0.35 * k)
     lay(26, 15)
@@ -167,7 +179,9 @@ def fur(rng: np.random.Generator) -> np.ndarray:
     yy, xx = np.mgrid[0:HIGH, 0:WIDE].astype(np.float32)
     x, y = xx - 292, yy - (SILL + 30)
     wave = 16 * clouds(rng, HIGH, WIDE, 60, 3)
-    stripes = np.clip(np.sin((y + 0.0022 * x**2 + wave) / 8.5) * 1.6 - 0.35, 0, 1) * np.clip(np.abs(x) / 34 - 0.35, 0, 1)
+    stripes = np.clip(np.sin((y + 0.0022 * x**2 + wave) / 8.5) * 1.6 - 0.35, 0, 1) * np.clip(
+        np.abs(x) / 34 - 0.35, 0, 1
+    )
     brow = np.clip(np.sin(x / 5.6 + 1.6) * 1.5, 0, 1) * np.exp(-(((y + 268) / 17) ** 2)) * np.exp(-((x / 34) ** 2))
     hairs = clouds(rng, HIGH, WIDE, 7, 2, stretch=0.4)
     return (1 - 0.4 * np.maximum(stripes, brow)) * (0.86 + 0.28 * hairs)
@@ -190,7 +204,9 @@ def lit_cat(canvas: np.ndarray, t: float, coat: np.ndarray, lamp: float, day: fl
     paint += (np.asarray((244, 234, 222), np.float32) - paint) * white[..., None]
     window = np.clip(normal @ np.array((-0.5, -0.65, 0.57)), 0, 1)[..., None]
     warm = np.clip(normal @ np.array((0.82, 0.1, 0.56)), 0, 1)[..., None]
-    light = (0.38 + 0.04 * lamp) + window * day * np.array((0.62, 0.66, 0.74)) + warm * lamp * np.array((1.0, 0.7, 0.42))
+    light = (
+        (0.38 + 0.04 * lamp) + window * day * np.array((0.62, 0.66, 0.74)) + warm * lamp * np.array((1.0, 0.7, 0.42))
+    )
     canvas += (np.clip(paint * light, 0, 255).astype(np.float32) - canvas) * mask[..., None]
     _face(canvas, x + nod, foot - 228, t, 0.55 + 0.3 * lamp + 0.15 * day)
 
@@ -210,12 +226,31 @@ def _face(canvas: np.ndarray, x: float, y: float, t: float, bright: float) -> No
         cv2.fillPoly(piece, [inner], [c * bright for c in (196, 128, 112)], cv2.LINE_AA, 3)
         tall = max(0.12, 1 - shut)
         cv2.ellipse(piece, at(side * 27, -6), (116, int(104 * tall)), 0, 0, 360, (46, 34, 28), -1, cv2.LINE_AA, 3)
-        cv2.ellipse(piece, at(side * 27, -6), (94, int(86 * tall)), 0, 0, 360, [c * bright for c in (176, 206, 96)], -1, cv2.LINE_AA, 3)
+        cv2.ellipse(
+            piece,
+            at(side * 27, -6),
+            (94, int(86 * tall)),
+            0,
+            0,
+            360,
+            [c * bright for c in (176, 206, 96)],
+            -1,
+            cv2.LINE_AA,
+            3,
+        )
         cv2.ellipse(piece, at(side * 27, -6), (34, int(82 * tall)), 0, 0, 360, (22, 18, 18), -1, cv2.LINE_AA, 3)
         if tall > 0.5:
             cv2.circle(piece, at(side * 27 - 4, -11), 22, (250, 250, 244), -1, cv2.LINE_AA, 3)
         for k in (-1, 0, 1):
-            cv2.line(piece, at(side * 20, 19 + 3 * k), at(side * 92, 14 + 14 * k), [c * bright for c in (246, 240, 232)], 1, cv2.LINE_AA, 3)
+            cv2.line(
+                piece,
+                at(side * 20, 19 + 3 * k),
+                at(side * 92, 14 + 14 * k),
+                [c * bright for c in (246, 240, 232)],
+                1,
+                cv2.LINE_AA,
+                3,
+            )
         cv2.ellipse(piece, at(side * 8, 19), (64, 52), 0, 10, 170, (96, 62, 54), 2, cv2.LINE_AA, 3)
     nose = np.array([at(-8, 7), at(8, 7), at(0, 16)], np.int32)
     cv2.fillPoly(piece, [nose], [c * bright for c in (206, 122, 116)], cv2.LINE_AA, 3)
@@ -225,7 +260,14 @@ def _face(canvas: np.ndarray, x: float, y: float, t: float, bright: float) -> No
 def rain(rng: np.random.Generator, count: int) -> np.ndarray:
     """Drops on the pane: x, y, radius, speed, when they set out."""
     return np.stack(
-        (rng.uniform(50, 490, count), rng.uniform(55, 640, count), rng.gamma(4, 0.9, count) + 1.2, rng.uniform(60, 190, count), rng.uniform(0, 14, count)), 1
+        (
+            rng.uniform(50, 490, count),
+            rng.uniform(55, 640, count),
+            rng.gamma(4, 0.9, count) + 1.2,
+            rng.uniform(60, 190, count),
+            rng.uniform(0, 14, count),
+        ),
+        1,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -72,7 +73,9 @@ def _boards(canvas: np.ndarray, rng: np.random.Generator) -> None:
         a, b = middle + k * 130, middle + (k + 1) * 130
         low = [(middle + (x - middle) * 1.55, height) for x in (b, a)]
         tone = rng.uniform(0.88, 1.08)
-        cv2.fillPoly(canvas, [np.array([(a, top), (b, top), *low], np.int32)], [c * tone for c in (176, 128, 88)], cv2.LINE_AA)
+        cv2.fillPoly(
+            canvas, [np.array([(a, top), (b, top), *low], np.int32)], [c * tone for c in (176, 128, 88)], cv2.LINE_AA
+        )
         cv2.line(canvas, (int(a), top), (int(low[1][0]), height), (118, 80, 54), 2, cv2.LINE_AA)
     grain = clouds(rng, height - top, width, 30, 5, stretch=0.4)
     canvas[top:] *= (0.86 + 0.22 * grain)[..., None]
@@ -110,7 +113,11 @@ def _window(canvas: np.ndarray, rng: np.random.Generator) -> None:
     for left, right in ((x0 - 90, x0 + 50), (x1 - 50, x1 + 90)):
         cloth = np.arange(left, right, dtype=np.float32)
         folds = 0.86 + 0.13 * np.sin(cloth / 9) + 0.05 * np.sin(cloth / 4.1)
-        strip = np.asarray((242, 228, 204), np.float32) * folds[None, :, None] * np.linspace(1.02, 0.9, int(1.55 * m))[:, None, None]
+        strip = (
+            np.asarray((242, 228, 204), np.float32)
+            * folds[None, :, None]
+            * np.linspace(1.02, 0.9, int(1.55 * m))[:, None, None]
+        )
         part = canvas[y0 - 30 : y0 - 30 + len(strip), left:right]
         part += (strip - part) * 0.9
     cv2.line(canvas, (x0 - 120, y0 - 34), (x1 + 120, y0 - 34), (126, 96, 70), 8, cv2.LINE_AA)
@@ -128,7 +135,7 @@ def _mat(canvas: np.ndarray, rng: np.random.Generator, x: float, colour: tuple[i
     m = DRAWN
     y0, y1, half = (FEET - 0.13) * m, (FEET + 0.16) * m, 0.92 * m
     outline = np.array([(x - half, y0), (x + half, y0), (x + half * 1.1, y1), (x - half * 1.1, y1)], np.int32)
-    cv2.fillPoly(canvas, [outline + (0, 9)], [c * 0.45 for c in colour], cv2.LINE_AA)
+    cv2.fillPoly(canvas, [outline + np.array((0, 9), np.int32)], [c * 0.45 for c in colour], cv2.LINE_AA)
     inside = np.zeros(canvas.shape[:2], np.float32)
     cv2.fillPoly(inside, [outline], 1.0, cv2.LINE_AA)
     weave = 0.9 + 0.16 * clouds(rng, *canvas.shape[:2], 8, 2)
@@ -141,11 +148,23 @@ def _plant(canvas: np.ndarray, rng: np.random.Generator, x: float, foot: float) 
     """A tall plant in a pot."""
     for angle in np.sort(rng.uniform(-1.15, 1.15, 30))[np.argsort(rng.random(30))]:
         reach = rng.uniform(150, 330)
-        stem = np.array([(x + np.sin(angle) * reach * s**1.3, foot - 120 - reach * s * (1.25 - 0.55 * s * abs(angle))) for s in np.linspace(0, 1, 12)])
+        stem = np.array(
+            [
+                (x + np.sin(angle) * reach * s**1.3, foot - 120 - reach * s * (1.25 - 0.55 * s * abs(angle)))
+                for s in np.linspace(0, 1, 12)
+            ]
+        )
         tone = rng.uniform(0.65, 1.25)
-        for k, (a, b) in enumerate(zip(stem, stem[1:], strict=False)):
+        for k, (a, b) in enumerate(pairwise(stem)):
             wide = int(3 + 22 * np.sin(np.pi * (k + 1) / 12.5))
-            cv2.line(canvas, a.astype(int).tolist(), b.astype(int).tolist(), [c * tone * (0.8 + 0.03 * k) for c in (62, 108, 66)], wide, cv2.LINE_AA)
+            cv2.line(
+                canvas,
+                a.astype(int).tolist(),
+                b.astype(int).tolist(),
+                [c * tone * (0.8 + 0.03 * k) for c in (62, 108, 66)],
+                wide,
+                cv2.LINE_AA,
+            )
         cv2.polylines(canvas, [stem.astype(np.int32)], False, [c * tone for c in (110, 150, 92)], 2, cv2.LINE_AA)
     for row in range(130):
         half = 62 - 18 * row / 130
@@ -163,7 +182,9 @@ def _shelf(canvas: np.ndarray, rng: np.random.Generator) -> None:
     cv2.rectangle(canvas, a, b, (128, 92, 62), -1)
     cv2.rectangle(canvas, (a[0] + 12, a[1] + 12), (b[0] - 12, b[1] - 12), (240, 234, 222), -1)
     x0, y0, x1, y1 = a[0] + 36, a[1] + 34, b[0] - 36, b[1] - 34
-    canvas[y0:y1, x0:x1] = gradient(y1 - y0, x1 - x0, (0, (244, 214, 180)), (0.6, (226, 150, 120)), (1, (120, 110, 130)))
+    canvas[y0:y1, x0:x1] = gradient(
+        y1 - y0, x1 - x0, (0, (244, 214, 180)), (0.6, (226, 150, 120)), (1, (120, 110, 130))
+    )
     cv2.circle(canvas, ((x0 + x1) // 2, y0 + 52), 22, (252, 240, 214), -1, cv2.LINE_AA)
     y = int(1.5 * m)
     cv2.rectangle(canvas, (int(3.2 * m), y), (int(4.5 * m), y + 14), (142, 102, 70), -1)
@@ -188,7 +209,12 @@ def frames() -> Iterator[np.ndarray]:
         t = i / FPS
         scale = WIDE if t < CUT else CLOSE * (1.06 + 0.016 * (t - CUT))
         centre = (2.8, 1.58) if t < CUT else (HERE["anna"] + 0.05, 1.69)
-        matrix = np.array([[scale / DRAWN, 0, canvas_size[0] / 2 - centre[0] * scale], [0, scale / DRAWN, canvas_size[1] / 2 - centre[1] * scale]])
+        matrix = np.array(
+            [
+                [scale / DRAWN, 0, canvas_size[0] / 2 - centre[0] * scale],
+                [0, scale / DRAWN, canvas_size[1] / 2 - centre[1] * scale],
+            ]
+        )
         # From near the camera is set a little lighter, as for a face against a window.
         sharp = cv2.GaussianBlur(back, (0, 0), 0.6) if t < CUT else back * 1.07
         canvas = cv2.warpAffine(sharp, matrix, canvas_size, borderMode=cv2.BORDER_REFLECT)

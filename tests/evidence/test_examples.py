@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import pytest
 from sgv_demo.evidence.look import look
 from sgv_demo.evidence.measure import GapMeter
 from sgv_demo.evidence.reading import TextReader
+from sgv_demo.keyframes.watch import Step, watch
+from sgv_demo.options import SamplingOptions
+from sgv_demo.settings import Settings
 from sgv_demo.types import Evidence, Frame, Keyframe
 
 FOLDER = Path(__file__).parents[2] / "assets" / "examples"
@@ -57,7 +61,10 @@ def test_they_are_small() -> None:
         assert (FOLDER / name).stat().st_size <= (900_000 if truth["duration"] > 60 else 400_000), name
 
 
-@pytest.mark.parametrize("name", TRUTH)
+LONG = "tenminutes.mp4"
+
+
+@pytest.mark.parametrize("name", [name for name in TRUTH if name != LONG])
 def test_measured_as_drawn(name: str) -> None:
     truth, found = TRUTH[name], gaps(name)
     assert [time for gap in found for time in gap.cuts] == pytest.approx(truth["cuts"], abs=0.02)
@@ -68,6 +75,18 @@ def test_measured_as_drawn(name: str) -> None:
             assert gap.camera == (words[0],), f"{gap.start} to {gap.end}"
             checked += 1
     assert checked >= 4
+
+
+def test_the_long_one_is_long_and_has_its_shots() -> None:
+    settings, coarse = Settings(), SamplingOptions(every=20.0, measure=False, read_text=False)
+    with av.open(str(FOLDER / LONG)) as file:
+        assert file.duration is not None
+        assert file.duration / av.time_base == pytest.approx(TRUTH[LONG]["duration"], abs=0.5)
+    times = [item.keyframe.frame.time for item in watch(FOLDER / LONG, coarse, settings) if isinstance(item, Step)]
+    edges = [0.0, *TRUTH[LONG]["cuts"], TRUTH[LONG]["duration"]]
+    for start, end in pairwise(edges):
+        assert any(start <= time < min(start + 20.5, end) for time in times), start
+    assert 5 <= len(times) <= 31
 
 
 def test_the_title_is_read() -> None:
