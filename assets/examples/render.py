@@ -1,7 +1,7 @@
-"""Draws the example clips and writes down what is true of them: python assets/examples/render.py [FOLDER]
+"""Draws the example clips and writes down what is true of them: python assets/examples/render.py [FOLDER [NAME ...]]
 
-Everything is drawn with NumPy, OpenCV and Pillow from fixed seeds; no picture comes from elsewhere. truth.json names
-for each clip its cuts (seconds), camera moves, things that move and text.
+Names, such as "cards", leave the other clips as they are. Everything is drawn with NumPy, OpenCV and Pillow from fixed
+seeds; no picture comes from elsewhere. truth.json names for each clip its cuts (seconds), camera moves and text.
 """
 
 from __future__ import annotations
@@ -9,43 +9,52 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import av
+import avenue
+import bay
+import cards
 import cv2
 import numpy as np
+import sill
+import yoga
+from camera import View, ease, window
 from PIL import Image, ImageDraw, ImageFont
-from scenes import SHARP, beach, bedroom, city, rooftop, street, valley
+from scenes import HEIGHT, WIDTH, beach, bedroom, city, rooftop, street, valley
 
-WIDTH, HEIGHT, FPS = 640, 360, 24
+FPS = 24
+Move = tuple[float, float, str]
 
 
 @dataclass(frozen=True)
-class View:
-    """A window onto a canvas: centre in picture widths and heights from the canvas's upper left corner, and zoom."""
+class Clip:
+    """Frames, and what is true of them; times are seconds."""
 
-    x: float
-    y: float
-    zoom: float = 1.0
+    frames: Callable[[], Iterator[np.ndarray]]
+    title: str
+    cuts: list[float]
+    camera: list[Move]
+    text: list[Move] = field(default_factory=list)
+    """Lines that can be read, each with its time."""
+    duration: float = 12.0
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    fps: int = FPS
+    quality: int = 27
+    """libx264's crf: less is better and larger."""
 
-
-def ease(t: float) -> float:
-    """0 to 1 with soft ends."""
-    t = float(np.clip(t, 0, 1))
-    return t * t * (3 - 2 * t)
-
-
-def window(canvas: np.ndarray, view: View) -> np.ndarray:
-    """What the camera sees of a canvas drawn `SHARP` times as large as it is shown."""
-    scale = SHARP / view.zoom
-    left = view.x * WIDTH * SHARP - WIDTH * scale / 2
-    top = view.y * HEIGHT * SHARP - HEIGHT * scale / 2
-    matrix = np.array([[scale, 0, left], [0, scale, top]])
-    soft = cv2.GaussianBlur(canvas, (0, 0), 0.4 * scale) if scale > 1.2 else canvas
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(soft, matrix, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    def truth(self) -> dict[str, Any]:
+        return {
+            "fps": self.fps,
+            "duration": self.duration,
+            "size": list(self.size),
+            "title": self.title,
+            "cuts": self.cuts,
+            "camera": [{"start": start, "end": end, "word": word} for start, end, word in self.camera],
+            "text": [{"start": start, "end": end, "line": line} for start, end, line in self.text],
+        }
 
 
 def title(picture: np.ndarray, text: str, strength: float) -> np.ndarray:
@@ -127,54 +136,85 @@ def ball_frames() -> Iterator[np.ndarray]:
             yield ball(picture, 120 + 95 * (t - 8), bounce(t, 295, 180), 295, (240, 180, 40))
 
 
-CLIPS: dict[str, tuple[Callable[[], Iterator[np.ndarray]], dict[str, Any]]] = {
-    "valley.mp4": (
+CLIPS = {
+    "valley.mp4": Clip(
         valley_frames,
-        {
-            "title": "Morning valley: a pan, a rest, a zoom",
-            "cuts": [],
-            "camera": [
-                {"start": 0.0, "end": 5.5, "word": "pan right"},
-                {"start": 5.5, "end": 8.0, "word": "static"},
-                {"start": 8.0, "end": 12.0, "word": "zoom in"},
-            ],
-            "text": [],
-        },
+        "Morning valley: a pan, a rest, a zoom",
+        cuts=[],
+        camera=[(0.0, 5.5, "pan right"), (5.0, 7.0, "static"), (8.0, 12.0, "zoom in")],
     ),
-    "city.mp4": (
+    "city.mp4": Clip(
         city_frames,
-        {
-            "title": "City lights: dusk to night, a title, a tower",
-            "cuts": [7.0],
-            "camera": [
-                {"start": 0.0, "end": 7.0, "word": "static"},
-                {"start": 7.0, "end": 12.0, "word": "tilt up"},
-            ],
-            "text": [{"start": 1.8, "end": 5.0, "line": "CITY LIGHTS"}],
-        },
+        "City lights: dusk to night, a title, a tower",
+        cuts=[7.0],
+        camera=[(0.0, 7.0, "static"), (7.0, 12.0, "tilt up")],
+        text=[(1.8, 5.0, "CITY LIGHTS")],
     ),
-    "ball.mp4": (
+    "ball.mp4": Clip(
         ball_frames,
-        {
-            "title": "A ball in three places",
-            "cuts": [4.0, 8.0],
-            "camera": [
-                {"start": 0.0, "end": 4.0, "word": "static"},
-                {"start": 4.0, "end": 8.0, "word": "pan left"},
-                {"start": 8.0, "end": 12.0, "word": "zoom out"},
-            ],
-            "text": [],
-        },
+        "A ball in three places",
+        cuts=[4.0, 8.0],
+        camera=[(0.0, 4.0, "static"), (4.0, 8.0, "pan left"), (8.0, 12.0, "zoom out")],
+    ),
+    "poses.mp4": Clip(
+        yoga.frames,
+        "Two people at yoga, from afar and from near",
+        cuts=[7.0],
+        camera=[(0.0, 7.0, "static"), (7.0, 12.0, "zoom in")],
+    ),
+    "cards.mp4": Clip(
+        cards.frames,
+        "Lemon tea: three cards and a picture",
+        cuts=[3.0, 5.0, 7.0],
+        camera=[(0.0, 3.0, "static"), (3.0, 5.0, "zoom in"), (5.0, 10.0, "static")],
+        text=[
+            (0.0, 3.0, "LEMON TEA"),
+            (0.0, 3.0, "in the garden"),
+            (5.0, 7.0, "Three slices of lemon"),
+            (5.0, 7.0, "and a spoon of honey"),
+            (7.0, 10.0, "THE END"),
+        ],
+        duration=10.0,
+    ),
+    "portrait.mp4": Clip(
+        sill.frames,
+        "A cat at a rainy window: dusk, then a lamp",
+        cuts=[],
+        camera=[(0.0, 8.0, "static")],
+        duration=8.0,
+        size=sill.SIZE,
+    ),
+    "handheld.mp4": Clip(
+        avenue.frames,
+        "An autumn walk with the camera in the hand",
+        cuts=[],
+        camera=[(0.0, 10.0, "zoom in")],
+        duration=10.0,
+        quality=33,
+    ),
+    "tenminutes.mp4": Clip(
+        bay.frames,
+        "A day over a bay in ten minutes",
+        cuts=list(bay.CUTS),
+        camera=[(0.0, float(bay.SECONDS), "static")],
+        duration=float(bay.SECONDS),
+        size=bay.SIZE,
+        fps=bay.FPS,
+        quality=31,
     ),
 }
 
 
-def write(path: Path, frames: Iterator[np.ndarray]) -> int:
-    """Encodes frames as H.264; returns the file's bytes."""
+def write(path: Path, clip: Clip) -> int:
+    """Encodes a clip as H.264; returns the file's bytes."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as file:
-        stream = file.add_stream("libx264", rate=FPS, options={"crf": "27", "preset": "veryslow", "g": "96"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for picture in frames:
+        # A whole picture every four seconds; every minute in a long clip, where they would be most of the file.
+        apart = 4 if clip.duration <= 60 else 60
+        options = {"crf": str(clip.quality), "preset": "veryslow", "g": str(apart * clip.fps)}
+        stream = file.add_stream("libx264", rate=clip.fps, options=options)
+        stream.width, stream.height = clip.size
+        stream.pix_fmt = "yuv420p"
+        for picture in clip.frames():
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         file.mux(stream.encode())
     return path.stat().st_size
@@ -183,9 +223,11 @@ def write(path: Path, frames: Iterator[np.ndarray]) -> int:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (frames, _) in CLIPS.items():
-        print(name, write(folder / name, frames()), "bytes")
-    truth = {name: {"fps": FPS, "duration": 12.0, "size": [WIDTH, HEIGHT], **facts} for name, (_, facts) in CLIPS.items()}
+    wanted = sys.argv[2:] or [Path(name).stem for name in CLIPS]
+    for name, clip in CLIPS.items():
+        if Path(name).stem in wanted:
+            print(name, write(folder / name, clip), "bytes")
+    truth = {name: clip.truth() for name, clip in CLIPS.items()}
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
 
 
