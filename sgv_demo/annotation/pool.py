@@ -16,9 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sgv_demo.dataset.record import to_record
+from sgv_demo.annotation.inputs import MANIFEST
 from sgv_demo.errors import DatasetError, SettingsError
-from sgv_demo.events import Analysis
 from sgv_demo.fields import values
 from sgv_demo.lines import mend, sole_writer
 from sgv_demo.options import AnalysisOptions
@@ -65,17 +64,16 @@ class Pool:
     ) -> None:
         self._file_lock.release()
 
-    def add(self, video: str, analysis: Analysis) -> None:
+    def add(self, video: str, record: Mapping[str, Any]) -> None:
         """Writes a video's record."""
-        record = to_record(analysis) | {"video_id": Path(video).stem, "video_path": video}
         with self._lock:
             self._write(RECORDS, record)
             self.done.add(video)
             self.failed.pop(video, None)
 
-    def fail(self, video: str, reason: str, analysis: Analysis) -> None:
+    def fail(self, video: str, reason: str, record: Mapping[str, Any]) -> None:
         """Writes why a video has none, and what was done of it."""
-        done = {"record": to_record(analysis)} if analysis.captions else {}
+        done = {"record": record} if record.get("captions") else {}
         with self._lock:
             self._write(FAILURES, {"video": video, "error": reason} | done)
             self.failed[video] = reason
@@ -117,6 +115,21 @@ def read(folder: Path) -> tuple[set[str], dict[str, str]]:
     done = {str(row["video_path"]) for row in _whole(folder / RECORDS, {"video_path"})}
     failed = {str(row["video"]): str(row["error"]) for row in _whole(folder / FAILURES, {"video", "error"})}
     return done, {video: reason for video, reason in failed.items() if video not in done}
+
+
+def status(folder: Path) -> str:
+    """How far a run is that may be going on: "7 done, 2 failed, 31 left of 40".
+
+    Raises:
+        DatasetError: it is no pool's folder.
+    """
+    done, failed = read(folder)
+    told = f"{len(done)} done, {len(failed)} failed"
+    if not (folder / MANIFEST).is_file():
+        return told
+    with (folder / MANIFEST).open("rb") as file:
+        count = sum(1 for _ in file)
+    return f"{told}, {max(0, count - len(done) - len(failed))} left of {count}"
 
 
 def _whole(path: Path, names: set[str]) -> Iterator[dict[str, Any]]:

@@ -6,45 +6,32 @@ steps gets steps of different videos.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import mimetypes
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Protocol
 
+from sgv_demo.annotation.inputs import Video, at_hand
 from sgv_demo.annotation.pool import Pool
-from sgv_demo.clean import clean
+from sgv_demo.dataset.record import FIELD, to_record
 from sgv_demo.engines import Captioner
-from sgv_demo.errors import SettingsError, SgvError
+from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis
 from sgv_demo.options import AnalysisOptions
 from sgv_demo.pipeline import analyze
+from sgv_demo.results.provenance import prompts
 from sgv_demo.settings import Settings
 from sgv_demo.shards import in_shard
 from sgv_demo.times import counted, length
 
 log = logging.getLogger(__name__)
-
-MORE_SUFFIXES = (
-    ".ts",
-    ".m2ts",
-    ".mts",
-    ".mkv",
-    ".mxf",
-    ".webm",
-    ".gif",
-    ".apng",
-    ".avif",
-    ".h264",
-    ".nut",
-    ".flv",
-    ".vob",
-)
-"""Of videos, where the system's own list may not know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +44,30 @@ class Part:
     """At most so many."""
     retry_errors: bool = False
     """Also those that failed before."""
+
+    def of(self, found: Iterator[Video], pool: Pool) -> Iterator[Video]:
+        """Those of `found` that a pool doesn't have yet."""
+        count = 0
+        for video in found:
+            if count == self.limit:
+                return
+            passed = video.name in pool.done or (not self.retry_errors and video.name in pool.failed)
+            if not passed and in_shard(video.name, self.shard):
+                count += 1
+                yield video
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one video."""
+
+    record: dict[str, Any]
+    """In the published annotation schema; as far as it got."""
+    reason: str = ""
+    """Why it isn't whole; empty: it is."""
+    video_seconds: float = 0.0
+    tokens: int = 0
+    """New ones of all texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,113 +82,118 @@ class Progress:
     """Seconds of video annotated in this run."""
     seconds: float
     """Since it began."""
+    tokens: int = 0
+    """New ones in this run."""
 
     def __str__(self) -> str:
         ended = self.done + self.failed
         rate = 60 * ended / self.seconds if self.seconds else 0.0
         left = (self.total - ended) * self.seconds / ended if ended else 0.0
         faster = self.video_seconds / self.seconds if self.seconds else 0.0
+        speed = f", {self.tokens / self.seconds:.0f} tokens a second" if self.tokens and self.seconds else ""
         about = f"; about {length(left)} to go" if left else ""
         return (
             f"{self.done} done, {self.failed} failed, {self.total - ended} left; {rate:.1f} videos a minute, "
-            f"{faster:.1f} s of video a second{about}"
+            f"{faster:.1f} s of video a second{speed}{about}"
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Video:
-    """One video of a pool."""
+class Workers(Protocol):
+    """Whoever annotates videos: threads of this process, or actors of a Ray cluster."""
 
-    name: str
-    """Its path below the pool's folder, with "/" and fit for a record: the same on every system."""
-    path: Path
+    at_once: int
+    """Videos under way at the same time."""
+
+    def submit(self, video: Video) -> Future[Outcome]:
+        """Begins a video."""
+        ...
+
+    def stop(self) -> None:
+        """What waits isn't begun, and what is under way ends soon, unfinished."""
+        ...
 
 
-def videos(source: Path) -> list[Video]:
-    """The videos that `source` means: a folder with all below it, a list (.txt, one path a line), or one file.
+class Threads:
+    """Videos side by side in this process."""
 
-    Raises:
-        SettingsError: it isn't there, or means none.
-    """
-    if source.is_dir():
-        files = [path for path in sorted(source.rglob("*")) if path.is_file() and _is_video(path)]
-        found = [Video(clean(path.relative_to(source).as_posix()), path) for path in files]
-    elif source.suffix.lower() == ".txt" and source.is_file():
-        lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-        found = [Video(clean(Path(line).as_posix()), source.parent / line) for line in dict.fromkeys(lines)]
-    elif source.is_file():
-        found = [Video(clean(source.name), source)]
-    else:
-        raise SettingsError(f"There is no “{source}”; give a folder, a list or a video.")
-    if not found:
-        raise SettingsError(f"There is no video in “{source}”; give a folder, a list or a video.")
-    return found
+    def __init__(self, captioner: Captioner, options: AnalysisOptions, settings: Settings, at_once: int) -> None:
+        self.at_once = at_once
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="video")
+        self._annotated = partial(
+            annotated, captioner=captioner, options=options, settings=settings, stopped=self._stop.is_set
+        )
+
+    def submit(self, video: Video) -> Future[Outcome]:
+        """Begins a video as soon as a thread is free."""
+        return self._pool.submit(self._annotated, video)
+
+    def stop(self) -> None:
+        """Ends what is under way with its next event."""
+        self._stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def annotate(
-    found: Sequence[Video],
+    wanted: Iterator[Video],
+    total: int,
     pool: Pool,
-    captioner: Captioner,
-    options: AnalysisOptions,
-    settings: Settings,
+    workers: Workers,
     *,
-    part: Part,
-    at_once: int,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
-    """Annotates what a pool doesn't have yet; each video is in the pool the moment it is done.
+    """Annotates `wanted`, `total` videos; each is in the pool the moment it is done.
 
-    A video that can't be annotated is tried once more, then noted with its reason, and the run goes on.
+    A video that can't be annotated is noted with its reason, and the run goes on.
     """
-    passed = pool.done if part.retry_errors else pool.done | pool.failed.keys()
-    wanted = [video for video in found if in_shard(video.name, part.shard) and video.name not in passed][: part.limit]
-    began, lock, stop = time.monotonic(), threading.Lock(), threading.Event()
-    tally = Tally()
+    tally, under_way = _Tally(total), dict[Future[Outcome], Video]()
+    try:
+        for video in wanted:
+            under_way[workers.submit(video)] = video
+            if len(under_way) >= workers.at_once:
+                _collect(under_way, pool, tally, progress)
+        while under_way:
+            _collect(under_way, pool, tally, progress)
+    finally:  # also at Ctrl+C or a full disk
+        workers.stop()
+    return tally.progress()
 
-    def one(video: Video) -> None:
-        """Tries a video and writes what came of it; nothing once the run is stopped."""
-        analysis, reason = _annotated(video.path, captioner, options, settings, stop)
-        if reason:  # once more: an engine may have been restarted meanwhile
-            analysis, reason = _annotated(video.path, captioner, options, settings, stop)
-        if stop.is_set():
-            return
-        if reason:
-            pool.fail(video.name, reason, analysis)
+
+def _collect(
+    under_way: dict[Future[Outcome], Video], pool: Pool, tally: _Tally, progress: Callable[[Progress], None]
+) -> None:
+    """Waits until a video has ended and writes what came of it."""
+    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        video, outcome = under_way.pop(future), future.result()
+        if outcome.reason:
+            pool.fail(video.name, outcome.reason, outcome.record)
         else:
-            pool.add(video.name, analysis)
-        with lock:
-            tally.count(analysis, failed=bool(reason))
-            progress(tally.progress(len(wanted), time.monotonic() - began))
-
-    with ThreadPoolExecutor(at_once, thread_name_prefix="video") as workers:
-        try:
-            for work in as_completed([workers.submit(one, video) for video in wanted]):
-                work.result()
-        except BaseException:
-            # Ctrl+C, or a full disk: what waits isn't begun, and what is under way ends with its next event.
-            stop.set()
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise
-    return tally.progress(len(wanted), time.monotonic() - began)
+            pool.add(video.name, outcome.record)
+        tally.count(outcome)
+        progress(tally.progress())
 
 
 @dataclass(slots=True)
-class Tally:
+class _Tally:
     """What became of the videos of a run so far."""
 
+    total: int
     done: int = 0
     failed: int = 0
     video_seconds: float = 0.0
-    """Seconds of the videos that were annotated."""
+    tokens: int = 0
+    began: float = field(default_factory=time.monotonic)
 
-    def count(self, analysis: Analysis, *, failed: bool) -> None:
+    def count(self, outcome: Outcome) -> None:
         """One more."""
-        self.done, self.failed = self.done + (not failed), self.failed + failed
-        self.video_seconds += analysis.video.duration if analysis.video and not failed else 0.0
+        self.done, self.failed = self.done + (not outcome.reason), self.failed + bool(outcome.reason)
+        self.video_seconds += outcome.video_seconds if not outcome.reason else 0.0
+        self.tokens += outcome.tokens
 
-    def progress(self, total: int, seconds: float) -> Progress:
+    def progress(self) -> Progress:
         """How far that is."""
-        return Progress(self.done, self.failed, total, self.video_seconds, seconds)
+        seconds = time.monotonic() - self.began
+        return Progress(self.done, self.failed, self.total, self.video_seconds, seconds, self.tokens)
 
 
 def failures(pool: Pool) -> str:
@@ -186,28 +202,62 @@ def failures(pool: Pool) -> str:
     return "\n".join([f"{counted(len(lines), 'video')} without annotation:", *lines])
 
 
-def _annotated(
-    path: Path, captioner: Captioner, options: AnalysisOptions, settings: Settings, stop: threading.Event
+def annotated(
+    video: Video,
+    captioner: Captioner,
+    options: AnalysisOptions,
+    settings: Settings,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """One video. What fails is tried once more: an engine may have been restarted meanwhile."""
+    if video.start or video.end is not None:
+        options = replace(options, sampling=replace(options.sampling, start=video.start, end=video.end))
+    analysis, reason = _tried(video, captioner, options, settings, stopped)
+    if reason and not stopped():
+        analysis, reason = _tried(video, captioner, options, settings, stopped)
+    traces = [trace for trace in (*(c.trace for c in analysis.captions), analysis.summary_trace) if trace]
+    seconds = analysis.video.duration if analysis.video else 0.0
+    if video.end is not None:
+        seconds = min(seconds, video.end - video.start)
+    return Outcome(_record(video, analysis), reason, seconds, sum(trace.new_tokens for trace in traces))
+
+
+def _record(video: Video, analysis: Analysis) -> dict[str, Any]:
+    """The record of an analysis under the pool's name, with what tells its source and its prompts apart."""
+    record = to_record(analysis) | {"video_id": PurePosixPath(video.name).stem, "video_path": video.name}
+    told = "\n".join(prompt.text for prompt in prompts(analysis))
+    source = {"size": video.size, "key": video.key}
+    record[FIELD] |= {
+        "source": source,
+        "prompts_hash": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16],
+    }
+    return record
+
+
+def _tried(
+    video: Video,
+    captioner: Captioner,
+    options: AnalysisOptions,
+    settings: Settings,
+    stopped: Callable[[], bool],
 ) -> tuple[Analysis, str]:
     """(what was done, why it isn't whole)."""
     analysis, reason = Analysis(), ""
     try:
-        with closing(analyze(path, captioner, options, settings)) as events:
+        with (
+            at_hand(video, settings.max_megabytes << 20) as path,
+            closing(analyze(path, captioner, options, settings)) as events,
+        ):
             for event in events:
                 analysis = analysis.apply(event)
-                if stop.is_set():
+                if stopped():
                     break
     except SgvError as error:
         reason = str(error)
     except Exception:
         # The boundary of one video: the others go on.
-        log.exception("Unexpected error at %s", path)
+        log.exception("Unexpected error at %s", video.name)
         reason = "It failed for an unforeseen reason (logged)."
     if analysis.failure is not None:
         reason = f"At {analysis.failure.step}: {analysis.failure.message}"
     return analysis, reason
-
-
-def _is_video(path: Path) -> bool:
-    kind, _ = mimetypes.guess_type(path.name)
-    return not path.name.startswith(".") and ((kind or "").startswith("video/") or path.suffix.lower() in MORE_SUFFIXES)

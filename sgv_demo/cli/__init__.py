@@ -25,6 +25,10 @@ COMMANDS = {
     "check": ("sgv_demo.cli.commands:check", "Does this machine give the known answers?"),
     "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
     "annotate": ("sgv_demo.annotation.commands:annotate", "Caption a pool of videos into the published schema."),
+    "convert": (
+        "sgv_demo.annotation.commands:convert",
+        "Hand a pool's captions over in a trainer's form.",
+    ),
     "evaluate": ("sgv_demo.evaluation.commands:app", "The paper's three benchmarks, run and scored."),
     "serve-model": ("sgv_demo.cli.commands:serve_model", "Serve a native model to OpenAI clients."),
     "serve": ("sgv_demo.cli.commands:serve", "Start the page."),

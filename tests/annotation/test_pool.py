@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from sgv_demo.annotation.inputs import manifest, videos, write_manifest
 from sgv_demo.annotation.pool import FAILURES, RECORDS, Pool, read
-from sgv_demo.annotation.run import Part, Video, annotate, videos
+from sgv_demo.annotation.run import Part, Threads, annotate
 from sgv_demo.cli import main
 from sgv_demo.dataset.record import parse
 from sgv_demo.errors import DatasetError, SettingsError
@@ -52,7 +53,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(source: Path, out: Path, captioner: ScriptedCaptioner | None = None, part: Part | None = None) -> Pool:
     with Pool(out, MADE) as pool:
         engine = captioner or ScriptedCaptioner(Script())
-        annotate(videos(source), pool, engine, OPTIONS, Settings(), part=part or Part(), at_once=3)
+        write_manifest(videos(source), out)
+        wanted = list((part or Part()).of(manifest(out), pool))
+        annotate(iter(wanted), len(wanted), pool, Threads(engine, OPTIONS, Settings(), 3))
     return pool
 
 
@@ -135,17 +138,6 @@ def test_two_runs_on_one_folder_and_other_options_are_refused(source: Path, tmp_
         pass
 
 
-def test_a_list_names_its_videos(source: Path, tmp_path: Path) -> None:
-    listed = source / "some.txt"
-    listed.write_text("a.mp4\n\ndeep/d.mp4\na.mp4\n", encoding="utf-8")
-    assert videos(listed) == [Video("a.mp4", source / "a.mp4"), Video("deep/d.mp4", source / "deep/d.mp4")]
-    assert videos(source / "a.mp4") == [Video("a.mp4", source / "a.mp4")]
-    for nothing in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(SettingsError, match="give a folder, a list or a video"):
-            videos(nothing)
-    listed.unlink()
-
-
 def test_the_command_is_killed_three_times_and_ends_with_the_same_records(source: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sgv_demo", "annotate", str(source), "--engine", "measured", "--no-text", "--out"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -176,7 +168,7 @@ def _lines(out: Path) -> int:
 def test_status_from_elsewhere(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(source, tmp_path)
     assert main(["annotate", "--out", str(tmp_path), "--status"]) == 0
-    assert capsys.readouterr().out == "7 done, 2 failed\n"
+    assert capsys.readouterr().out == "7 done, 2 failed, 0 left of 9\n"
     with pytest.raises(DatasetError, match="is no pool"):
         read(tmp_path / "nowhere")
     assert main(["annotate", str(source), "--out", str(tmp_path), "--shard", "3/2"]) == 1
