@@ -82,7 +82,8 @@ def test_a_number_is_a_number(value: object) -> None:
 ELSEWHERE = {
     "times of a caption, a gap or a range, and the readers' own range": (
         "start end",
-        "cli/terminal.py evaluation/mvbench.py events.py evidence/moving.py formats/captions_in.py results/record.py "
+        "annotation/inputs.py annotation/layouts/ cli/terminal.py evaluation/mvbench.py events.py evidence/moving.py "
+        "formats/captions_in.py results/record.py "
         "types.py ui/compare/view.py ui/show/view.py ui/video/view.py ui/binder.py ui/video/handlers.py video/",
     ),
     "pictures, of a scene, an answer, a case or a file, and a command": (
@@ -94,8 +95,11 @@ ELSEWHERE = {
         "published",
         "engines/entry.py engines/sharegpt4video/engine.py evaluation/ settings.py ui/dataset/layout.py",
     ),
-    "how alike two keyframes are": ("similarity", "annotation/semantic.py formats/spreadsheet.py types.py"),
-    "the annotation filter's, which is none of a run's": ("threshold", "evaluation/cases.py"),
+    "how alike two keyframes are": ("similarity", "formats/spreadsheet.py types.py"),
+    "the annotation filter's, which is none of a run's": (
+        "similarity threshold",
+        "annotation/filtering/ evaluation/cases.py",
+    ),
     "the threshold in force where none was chosen": ("threshold", "results/"),
     "a command, and a step that engines have": (
         "summarize",

@@ -11,14 +11,13 @@ import io
 import json
 import mimetypes
 import os
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -49,6 +48,10 @@ MORE_SUFFIXES = (
 _PIECE = 1 << 16
 """Bytes at each end of a file that its key is made of."""
 _EXPECTED = "give a folder, a list (.txt, .csv, .jsonl, .parquet), a .tar or a video"
+
+
+Files: TypeAlias = Any
+"""An fsspec file system; its own types don't say that what is opened as bytes gives bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def videos(source: str | Path, column: str = "") -> Iterator[Video]:
         raise SettingsError(f"There is no video in “{address}”; {_EXPECTED}.")
 
 
-def _found(files: fsspec.AbstractFileSystem, path: str, column: str) -> Iterator[Video]:
+def _found(files: Files, path: str, column: str) -> Iterator[Video]:
     name, suffix = PurePosixPath(path).name, PurePosixPath(path).suffix.lower()
     if files.isdir(path):
         yield from _below(files, path)
@@ -112,7 +115,7 @@ def _found(files: fsspec.AbstractFileSystem, path: str, column: str) -> Iterator
         yield _file(files, path, name, files.info(path))
 
 
-def _below(files: fsspec.AbstractFileSystem, root: str) -> Iterator[Video]:
+def _below(files: Files, root: str) -> Iterator[Video]:
     """A folder's; of a subfolder, only the names are in memory together."""
     for name, kind, path in _entries(files, root):
         if name.startswith("."):
@@ -131,7 +134,7 @@ def _below(files: fsspec.AbstractFileSystem, root: str) -> Iterator[Video]:
             yield replace(video, name=f"{clean(name)}/{video.name}")
 
 
-def _entries(files: fsspec.AbstractFileSystem, root: str) -> list[tuple[str, str, str]]:
+def _entries(files: Files, root: str) -> list[tuple[str, str, str]]:
     """(name, kind, path) of what lies in a folder, by name; links to folders aren't followed, they may lead round."""
     if isinstance(files, LocalFileSystem):
         with os.scandir(root) as entries:
@@ -141,12 +144,12 @@ def _entries(files: fsspec.AbstractFileSystem, root: str) -> list[tuple[str, str
     return sorted((PurePosixPath(str(e["name"])).name, str(e["type"]), str(e["name"])) for e in listed)
 
 
-def _file(files: fsspec.AbstractFileSystem, path: str, name: str, entry: Mapping[str, Any]) -> Video:
+def _file(files: Files, path: str, name: str, entry: Mapping[str, Any]) -> Video:
     size = entry.get("size")
     return Video(clean(name), _address(files, path), size=size, key=_key(files, path, entry))
 
 
-def _members(files: fsspec.AbstractFileSystem, path: str, name: str) -> Iterator[Video]:
+def _members(files: Files, path: str, name: str) -> Iterator[Video]:
     """The videos in a tar, such as WebDataset's shards."""
     with files.open(path, "rb") as stream, tarfile.open(fileobj=stream) as archive:
         for member in archive:
@@ -156,7 +159,7 @@ def _members(files: fsspec.AbstractFileSystem, path: str, name: str) -> Iterator
                 yield Video(inner, _address(files, path), member.offset_data, member.size, key)
 
 
-def _rows(files: fsspec.AbstractFileSystem, path: str, suffix: str, column: str) -> Iterator[dict[str, Any]]:
+def _rows(files: Files, path: str, suffix: str, column: str) -> Iterator[dict[str, Any]]:
     """(where, start, end) of each row as a dict with these names."""
     rows = _parquet(files, path) if suffix == ".parquet" else _lines(files, path, suffix)
     for number, row in enumerate(rows, 1):
@@ -171,7 +174,7 @@ def _rows(files: fsspec.AbstractFileSystem, path: str, suffix: str, column: str)
         yield {"where": where.strip(), "start": _seconds(row.get("start")) or 0.0, "end": _seconds(row.get("end"))}
 
 
-def _lines(files: fsspec.AbstractFileSystem, path: str, suffix: str) -> Iterator[dict[str, Any]]:
+def _lines(files: Files, path: str, suffix: str) -> Iterator[dict[str, Any]]:
     with files.open(path, "rb") as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         if suffix in (".csv", ".tsv"):
@@ -192,9 +195,9 @@ def _lines(files: fsspec.AbstractFileSystem, path: str, suffix: str) -> Iterator
             yield row
 
 
-def _parquet(files: fsspec.AbstractFileSystem, path: str) -> Iterator[dict[str, Any]]:
+def _parquet(files: Files, path: str) -> Iterator[dict[str, Any]]:
     try:
-        from pyarrow import lib, parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise SettingsError("Parquet needs pyarrow; pip install -r requirements-scale.txt.") from error
     with files.open(path, "rb") as stream:
@@ -203,11 +206,11 @@ def _parquet(files: fsspec.AbstractFileSystem, path: str) -> Iterator[dict[str, 
             wanted = [name for name in table.schema_arrow.names if name not in ("captions", "record")]
             for batch in table.iter_batches(1024, columns=wanted):
                 yield from batch.to_pylist()
-        except lib.ArrowException as error:
+        except ArrowException as error:
             raise SettingsError(f"“{PurePosixPath(path).name}” is no Parquet file; give another list.") from error
 
 
-def _of_row(files: fsspec.AbstractFileSystem, path: str, row: dict[str, Any]) -> Video:
+def _of_row(files: Files, path: str, row: dict[str, Any]) -> Video:
     where, start, end = row["where"], row["start"], row["end"]
     part = f"#t={start:g},{end:g}" if end is not None else f"#t={start:g}" if start else ""
     if "://" in where:
@@ -223,7 +226,7 @@ def _of_row(files: fsspec.AbstractFileSystem, path: str, row: dict[str, Any]) ->
     return Video(clean(name.as_posix()) + part, _address(files, at), None, entry.get("size"), key, start, end)
 
 
-def _key(files: fsspec.AbstractFileSystem, path: str, entry: Mapping[str, Any]) -> str:
+def _key(files: Files, path: str, entry: Mapping[str, Any]) -> str:
     """A hash of the size and both ends of a local file; elsewhere what the listing says of it."""
     size = int(entry.get("size") or 0)
     if not isinstance(files, LocalFileSystem):
@@ -280,7 +283,7 @@ def at_hand(video: Video, most_bytes: int) -> Iterator[Path]:
                 raise VideoError(f"This video has {size >> 20} MB, {most_bytes >> 20} MB are the most; leave it out.")
             with files.open(path, "rb") as stream, copy.open("wb") as out:
                 if video.offset is None:
-                    shutil.copyfileobj(stream, out, 1 << 20)
+                    _copy(stream, out, None)
                 else:
                     stream.seek(video.offset)
                     _copy(stream, out, video.size or 0)
@@ -289,13 +292,14 @@ def at_hand(video: Video, most_bytes: int) -> Iterator[Path]:
         yield copy
 
 
-def _copy(stream: Any, out: io.BufferedWriter, left: int) -> None:
-    while left and (piece := stream.read(min(left, 1 << 20))):
+def _copy(stream: Any, out: io.BufferedWriter, left: int | None) -> None:
+    """So many bytes, or all."""
+    while left != 0 and (piece := stream.read(1 << 20 if left is None else min(left, 1 << 20))):
         out.write(piece)
-        left -= len(piece)
+        left = None if left is None else left - len(piece)
 
 
-def _place(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _place(address: str) -> tuple[Files, str]:
     if "://" not in address:
         return LocalFileSystem(), os.path.abspath(os.path.expanduser(address))
     try:
@@ -306,7 +310,7 @@ def _place(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return files, str(path)
 
 
-def _address(files: fsspec.AbstractFileSystem, path: str) -> str:
+def _address(files: Files, path: str) -> str:
     return path if isinstance(files, LocalFileSystem) else str(files.unstrip_protocol(path))
 
 

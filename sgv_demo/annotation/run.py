@@ -224,7 +224,8 @@ def annotated(
 
 def _record(video: Video, analysis: Analysis) -> dict[str, Any]:
     """The record of an analysis under the pool's name, with what tells its source and its prompts apart."""
-    record = to_record(analysis) | {"video_id": PurePosixPath(video.name).stem, "video_path": video.name}
+    record: dict[str, Any] = to_record(analysis)
+    record |= {"video_id": PurePosixPath(video.name).stem, "video_path": video.name}
     told = "\n".join(prompt.text for prompt in prompts(analysis))
     source = {"size": video.size, "key": video.key}
     record[FIELD] |= {

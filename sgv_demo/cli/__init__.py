@@ -25,6 +25,7 @@ COMMANDS = {
     "check": ("sgv_demo.cli.commands:check", "Does this machine give the known answers?"),
     "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
     "annotate": ("sgv_demo.annotation.commands:annotate", "Caption a pool of videos into the published schema."),
+    "filter": ("sgv_demo.annotation.filtering.commands:filter", "Leave out of a pool what it has already."),
     "convert": (
         "sgv_demo.annotation.commands:convert",
         "Hand a pool's captions over in a trainer's form.",

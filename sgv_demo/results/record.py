@@ -158,7 +158,7 @@ def from_record(record: object) -> Analysis:
             evidence=_EVIDENCE.validate_python(data.get("evidence") or ()),
             captions=tuple(map(_caption, data["captions"])),
             summary=str(data.get("summary") or ""),
-            summary_levels=int(data.get("summary_levels") or 1),
+            summary_levels=int(1 if (levels := data.get("summary_levels")) is None else levels),
             summary_trace=_trace(data.get("summary_trace")),
             notes=tuple(str(n) for n in data.get("notes") or ()),
             failure=_FAILURE.validate_python(data.get("failure")),

@@ -138,28 +138,6 @@ def test_two_runs_on_one_folder_and_other_options_are_refused(source: Path, tmp_
         pass
 
 
-def test_the_command_is_killed_three_times_and_ends_with_the_same_records(source: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sgv_demo", "annotate", str(source), "--engine", "measured", "--no-text", "--out"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    done = _ended([*command, str(whole)])
-    assert done.returncode == 3, done.stderr
-    assert "2 videos without annotation:" in done.stderr
-    for lines in (1, 3, 5):
-        running = subprocess.Popen([*command, str(killed), "--at-once", "1"], stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 120
-        while running.poll() is None and _lines(killed) < lines and time.monotonic() < until:
-            time.sleep(0.005)
-        os.kill(running.pid, signal.SIGKILL)
-        running.wait()
-    assert _lines(killed) < GOOD
-    assert _ended([*command, str(killed)]).returncode == 3
-    assert records(killed) == records(whole)
-
-
-def _ended(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def _lines(out: Path) -> int:
     path = out / RECORDS
     return path.read_bytes().count(b"\n") if path.exists() else 0

@@ -46,6 +46,15 @@ def _name(record: Record) -> str:
 
 
 def _read(source: Path) -> Iterator[Record]:
+    return map(record_of, raw(source))
+
+
+def raw(source: Path) -> Iterator[Record]:
+    """Every row as it stands in the file.
+
+    Raises:
+        DatasetError: a file can't be read.
+    """
     try:
         for path in _files(source):
             yield from _file(path, source if source.is_dir() else source.parent)
@@ -71,9 +80,9 @@ def _file(path: Path, root: Path) -> Iterator[Record]:
                     yield from _of_line(line)
         case ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
-                yield from map(_of_row, csv.DictReader(file))
+                yield from csv.DictReader(file)
         case ".parquet":
-            yield from map(_of_row, _parquet(path))
+            yield from _parquet(path)
         case ".tar":
             yield from _tar(path)
         case ".txt":
@@ -97,13 +106,16 @@ def _of_line(line: str) -> Iterator[Record]:
     except ValueError:
         return
     if isinstance(row, dict):
-        yield row if "captions" in row else _of_row(row)
+        yield row
 
 
-def _of_row(row: dict[str, Any]) -> Record:
+def record_of(row: Record) -> Record:
+    """The record that a row is, or holds, or has a text for."""
     if isinstance(row.get("record"), str):
         for record in _of_line(row["record"]):
             return record
+    if isinstance(row.get("captions"), list):
+        return row
     name = row.get("file_name") or row.get("video_path") or ""
     text = row.get("text") or row.get("caption") or row.get("summary") or ""
     return plain(str(name), str(text))
@@ -111,13 +123,13 @@ def _of_row(row: dict[str, Any]) -> Record:
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        from pyarrow import lib, parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise DatasetError("Parquet needs pyarrow; pip install -r requirements-scale.txt.") from error
     try:
         for batch in parquet.ParquetFile(path).iter_batches(256):
             yield from batch.to_pylist()
-    except lib.ArrowException as error:
+    except ArrowException as error:
         raise DatasetError(f"“{path.name}” is no Parquet file; give another.") from error
 
 

@@ -14,8 +14,8 @@ from sgv_demo.errors import SettingsError
 
 Field = Literal["summary", "captions", "fast", "first-sentence"]
 
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+|(?<=[。！？])[”’）]*\s*")
-"""Where one sentence ends and the next begins."""
+_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)\]]*(?=\s)|(?<=[。！？])[”’）]*")
+"""What stands between a sentence's last mark and the next sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _mode(entry: Entry) -> str:
 
 
 def _ends(pattern: re.Pattern[str], text: str) -> list[int]:
-    return [match.start() for match in pattern.finditer(text) if match.start()]
+    return [match.end() for match in pattern.finditer(text)]
 
 
 def counter(tokenizer: str) -> Callable[[str], int]:

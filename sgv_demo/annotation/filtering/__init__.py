@@ -1,0 +1,1 @@
+"""Choosing from a pool: by meaning, by what was measured, by pictures."""
