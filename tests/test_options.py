@@ -100,6 +100,7 @@ ELSEWHERE = {
         "similarity threshold",
         "annotation/filtering/ evaluation/cases.py",
     ),
+    "how a record of anyone's says it was made": ("mode", "annotation/layouts/wording.py"),
     "the threshold in force where none was chosen": ("threshold", "results/"),
     "a command, and a step that engines have": (
         "summarize",
