@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "sampling", "stages", "camera", "captioner", "many", "filtering", "quantization", "answerer", "questions")
+NAMES = (
+    "start",
+    "sampling",
+    "stages",
+    "camera",
+    "captioner",
+    "many",
+    "filtering",
+    "quantization",
+    "answerer",
+    "questions",
+)
 """`real_size` is left out: it writes 17 GB to disk; run `python -m benchmarks real_size`."""
 
 

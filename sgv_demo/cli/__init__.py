@@ -24,6 +24,7 @@ COMMANDS = {
     "engines": ("sgv_demo.cli.commands:engines", "Which engines there are."),
     "check": ("sgv_demo.cli.commands:check", "Does this machine give the known answers?"),
     "quantize": ("sgv_demo.cli.commands:quantize", "Save a checkpoint in 4 or 8 bit."),
+    "export": ("sgv_demo.cli.commands:export", "Write the answerer in a layout that vLLM serves."),
     "annotate": ("sgv_demo.annotation.commands:annotate", "Caption a pool of videos into the published schema."),
     "filter": ("sgv_demo.annotation.filtering.commands:filter", "Leave out of a pool what it has already."),
     "convert": (

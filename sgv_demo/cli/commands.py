@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -30,6 +30,7 @@ Writing: TypeAlias = Annotated[Settings, Only(("engine", "captioner", *_SERVERS)
 Answering: TypeAlias = Annotated[Settings, Only(("engine", "answerer", *_SERVERS, "vision"))]
 Both: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS))]
 Serving: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS, "host", "port"))]
+Exporting: TypeAlias = Annotated[Settings, Only(("answerer",))]
 Offering: TypeAlias = Annotated[
     Settings, Only(("captioner", "answerer", "quantization", "dtype", "vision", "host", "served_port"))
 ]
@@ -263,6 +264,29 @@ def quantize(*, out: Annotated[Path, Parameter(help="Folder for the checkpoint."
 
     save_quantized(settings, out, progress=loading)
     print(f"saved to {out}")
+
+
+@command
+def export(
+    *,
+    out: Annotated[Path, Parameter(help="A new folder for the checkpoint.")],
+    format: Annotated[Literal["hf"], Parameter(help="hf: the layout of the Hub's LLaVA models.")] = "hf",
+    dtype: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"], Parameter(help="Number format of the weights; auto: as is.")
+    ] = "auto",
+    view: Annotated[
+        Literal["anyres", "base"],
+        Parameter(
+            help="anyres: LLaVA-NeXT, all tiles, as trained; base: plain LLaVA, the whole picture, as published."
+        ),
+    ] = "anyres",
+    settings: Exporting,
+) -> None:
+    """Writes ShareGPT4Video-8B (--answerer) in the layout that vLLM and stock transformers serve."""
+    from sgv_demo.engines.shelf import export_answerer
+
+    export_answerer(settings, out, dtype=dtype, view=view, progress=loading)
+    print(f"saved to {out}; its README.md says how to serve it")
 
 
 @command

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 from sgv_demo.engines import ENGINES, MEASURED, REMOTE, Answerer, Captioner
@@ -224,3 +224,21 @@ def save_quantized(settings: Settings, out: Path, progress: Progress | None = No
             engine.load(Order(role, model, settings.quantization, settings, progress)).save_quantized(out)
             return
     raise SettingsError("Name the model to save with --captioner or --answerer.")
+
+
+def export_answerer(
+    settings: Settings, out: Path, *, dtype: str, view: Literal["anyres", "base"], progress: Progress | None = None
+) -> None:
+    """Writes ShareGPT4Video-8B to `out` in the Hub's LLaVA layout, see `sharegpt4video.export`.
+
+    Raises:
+        EngineError: it isn't here, can't be exported or written.
+    """
+    from sgv_demo.engines.local.loading import resolve_model
+    from sgv_demo.engines.sharegpt4video import MODEL
+    from sgv_demo.engines.sharegpt4video.config import read_setup
+    from sgv_demo.engines.sharegpt4video.export import export
+
+    model = settings.answerer or MODEL.hub_id
+    folder = resolve_model(model, timeout=settings.hub_timeout, progress=progress)
+    export(read_setup(folder, progress, settings.hub_timeout), out, dtype=dtype, view=view, progress=progress)

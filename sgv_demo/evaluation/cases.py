@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sgv_demo.annotation import semantic
+from sgv_demo.annotation.filtering import semantic
 from sgv_demo.engines.compose import published_indices
 from sgv_demo.engines.prompts import answerer_prompt
 from sgv_demo.errors import DatasetError
