@@ -38,6 +38,10 @@ class Settings:
     the work; empty: none."""
     remote_model: Annotated[str, Option(flag="model")] = ""
     """What those servers call the model; empty: the first that they list."""
+    prompts: Literal["auto", "official", "plain"] = "auto"
+    """How those servers are asked questions: official, as ShareGPT4Video-8B was trained; plain, in words for any model;
+    auto: official where the model is called sharegpt4video-8b-sgv-official (as `export` advises) or served by
+    `serve-model`, else plain."""
     api_key: str = field(default="", repr=False)
     """Their key; never shown, logged or stored."""
     remote_timeout: float = 60.0

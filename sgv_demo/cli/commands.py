@@ -27,9 +27,11 @@ Reading: TypeAlias = Annotated[Settings, Only(())]
 Sampling: TypeAlias = Annotated[Settings, Only(("clip_model",))]
 Captioning: TypeAlias = Annotated[Settings, Only(("engine", "captioner", *_SERVERS, "clip_model"))]
 Writing: TypeAlias = Annotated[Settings, Only(("engine", "captioner", *_SERVERS))]
-Answering: TypeAlias = Annotated[Settings, Only(("engine", "answerer", *_SERVERS, "vision"))]
+Answering: TypeAlias = Annotated[Settings, Only(("engine", "answerer", *_SERVERS, "prompts", "vision"))]
 Both: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS))]
-Serving: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS, "host", "port"))]
+Serving: TypeAlias = Annotated[
+    Settings, Only(("engine", "captioner", "answerer", *_SERVERS, "prompts", "host", "port"))
+]
 Exporting: TypeAlias = Annotated[Settings, Only(("answerer",))]
 Offering: TypeAlias = Annotated[
     Settings, Only(("captioner", "answerer", "quantization", "dtype", "vision", "host", "served_port"))

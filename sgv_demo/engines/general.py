@@ -36,7 +36,8 @@ class GeneralModel:
     ) -> Generation:
         """Says what changed between two keyframes; `evidence` is not used, the model looks for itself."""
         pictures = [(frame.stated_time, frame.frame.image) for frame in (before, after)]
-        return self._say(prompts.plain_difference(previous), pictures, options)
+        numbers, times = (before.index + 1, after.index + 1), (before.stated_time, after.stated_time)
+        return self._say(prompts.plain_difference(previous, numbers, times), pictures, options)
 
     def overview(
         self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions

@@ -133,12 +133,19 @@ PLAIN_DESCRIBE = "This is the first frame of a video. Describe in detail what it
 PLAIN_OVERVIEW = "Describe this video in detail, in the order in which things happen."
 
 
-def plain_difference(previous: str) -> str:
-    """What changed between two frames, after the caption just before."""
-    before = f"What happened before: {previous}\n" if previous else ""
+def plain_difference(previous: str, numbers: tuple[int, int], times: tuple[float, float]) -> str:
+    """What changed between two frames: as the paper had GPT-4V annotate, in words of our own.
+
+    Args:
+        previous: the differential caption just before; empty for none.
+        numbers: of the two keyframes, counted from 1.
+        times: of the two, seconds.
+    """
+    before = f"What was written of the step before: {previous}\n" if previous else ""
+    first, second = (f"{number} at {plain_clock(time)}" for number, time in zip(numbers, times, strict=True))
     return (
-        f"{before}These are two consecutive frames of the video. Describe what changed from the first to the second:"
-        " movements, things that appear or disappear, the camera."
+        f"{before}These are two consecutive frames of the video, frame {first} and frame {second}. Describe what"
+        " changed from the first to the second: movements, things that appear or disappear, the camera."
     )
 
 

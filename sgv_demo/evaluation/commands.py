@@ -21,7 +21,7 @@ from sgv_demo.times import clock
 
 Answering: TypeAlias = Annotated[
     Settings,
-    Only(("engine", "answerer", "base_url", "remote_model", "quantization", "dtype", "vision")),
+    Only(("engine", "answerer", "base_url", "remote_model", "quantization", "dtype", "prompts", "vision")),
 ]
 """What may be said of the engine."""
 Target: TypeAlias = Annotated[str | None, Parameter(allow_leading_hyphen=True)]

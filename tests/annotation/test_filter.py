@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertConfig, BertModel, BertTokenizer
 
 from sgv_demo.annotation.filtering import semantic
 from sgv_demo.annotation.filtering.encoders import ENCODERS
@@ -127,7 +127,7 @@ def test_so_many_stay_by_the_highest_threshold_that_does_it(tmp_path: Path) -> N
 def test_a_berts_class_token_or_the_mean_of_all(tmp_path: Path) -> None:
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "ship", "runs", "sails"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(vocab=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path / "bert")
+    BertTokenizer(vocab=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path / "bert")
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
                         intermediate_size=16)  # fmt: skip

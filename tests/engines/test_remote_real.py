@@ -1,64 +1,38 @@
-"""The remote engine against a real server: `transformers serve` with a tiny random checkpoint."""
+"""The remote engine against a real server: `transformers serve` with tiny random checkpoints."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sgv_demo.clean import clean
 from sgv_demo.engines import Scene
 from sgv_demo.engines.remote import engine as remote
+from sgv_demo.engines.remote.answerer import OFFICIAL_NAME, OfficialAnswerer
+from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
+from sgv_demo.engines.sharegpt4video.config import read_setup
+from sgv_demo.engines.sharegpt4video.export import export
 from sgv_demo.options import GenerationOptions
 from sgv_demo.settings import Settings
+from sgv_demo.steps import whole
 from sgv_demo.types import Frame, Generation, Keyframe, Trace, Turn, VideoInfo
 from tests.support import tiny_served
 from tests.support.scripted import said
+from tests.support.served import transformers_serve
 
-STARTUP = 120
+CHECKPOINT = Path(__file__).parents[1] / "golden" / "sharegpt4video" / "tiny-sharegpt4video"
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory) -> Iterator[remote.Remote]:
     root = tmp_path_factory.mktemp("served")
     folder = tiny_served.make(root / "tiny")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    where = ("--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32")
-    command = (sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), *where)
-    quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(root / "home"), "OMP_NUM_THREADS": "2"}
-    with (root / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=quiet)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/v1/models", server, root / "log")
-        url = f"http://127.0.0.1:{port}/v1"
+    with transformers_serve(folder, root) as url:
         yield remote.load(Settings(base_url=url, remote_model=str(folder), hub_timeout=20))
-    finally:
-        server.kill()
-        server.wait()
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + STARTUP
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError:
-            return  # it answers
-        except OSError:
-            time.sleep(0.3)
-        else:
-            return
-    pytest.fail(f"transformers serve did not start: {log.read_text()[-2000:]}")
 
 
 def run(generation: Generation) -> tuple[list[str], Trace]:
@@ -94,3 +68,22 @@ def test_a_stopped_step_frees_the_server(engine) -> None:
     generation.close()
     assert time.monotonic() - began < 5
     assert run(engine.recaption("a cat", GenerationOptions(max_new_tokens=4)))[0]
+
+
+def test_the_exported_answerer_answers_as_the_native_engine_does(tmp_path: Path) -> None:
+    folder = tmp_path / OFFICIAL_NAME
+    export(read_setup(CHECKPOINT), folder, dtype="float32", view="anyres")
+    native = sharegpt4video.load(str(CHECKPOINT), quantization="none", dtype="float32", device="cpu")
+    scene = Scene(VideoInfo(Path("clip.mp4"), 9, 25, (160, 90), "h264"), tuple(frame(n) for n in range(4)), key="four")
+    options = GenerationOptions(max_new_tokens=16)
+    with transformers_serve(folder, tmp_path) as url:
+        served = remote.load_answerer(Settings(base_url=url, remote_model=str(folder), hub_timeout=20))
+        assert isinstance(served, OfficialAnswerer)
+        history: list[Turn] = []
+        for question in ("What happens?", "And then?"):
+            text, trace = whole(native.answer(scene, question, history, options))
+            got, far = whole(served.answer(scene, question, history, options))
+            assert got == clean(text).strip()
+            assert far.prompt_tokens == trace.prompt_tokens
+            assert far.prompt == trace.prompt
+            history.append(Turn(question, clean(text).strip()))

@@ -92,7 +92,7 @@ def test_all_roles_speak_and_say_how(engine) -> None:
         assert trace.finish == "length"
         assert (trace.picture is None) == (role in ("summarize", "recaption"))
         prompt[role] = trace.prompt
-    assert "What happened before: A dog." in prompt["difference"]
+    assert "What was written of the step before: A dog." in prompt["difference"]
     assert "00:00 to 00:02: It runs." in prompt["summarize"]
     assert prompt["overview"].count("<image>") == 3
     assert prompt["recaption"].endswith("a dog<end_of_utterance>\nAssistant:")

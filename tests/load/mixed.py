@@ -85,6 +85,7 @@ def _browse(url: str, films: list[Path], wrong: list[str], served: Any) -> tuple
     """(seconds until Stop was answered, seconds until a stopped run's reader was gone)."""
     chromium = next(found for name in NAMES if (found := shutil.which(name)))
     stops: list[float] = []
+    gone = 0.0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         contexts: list[BrowserContext] = []

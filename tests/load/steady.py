@@ -55,6 +55,7 @@ def analyses(folder: Path) -> None:
     films = clips(folder, 25, 2)
     with page(folder, "--engine", "measured", GRADIO_TEMP_DIR=str(folder / "sent"), SGV_STORE_MEGABYTES="8") as served:
         client = Client(served.url, verbose=False)
+        before = held(served, folder / "sent")
         for number in range(ANALYSES):
             if number == WARM:
                 before = held(served, folder / "sent")
@@ -73,6 +74,7 @@ def analyses(folder: Path) -> None:
 def sessions(folder: Path) -> None:
     """300 visitors who open the page, ask for its state, and go."""
     with page(folder, "--engine", "measured", GRADIO_TEMP_DIR=tempfile.mkdtemp(dir=folder)) as served:
+        before = held(served, folder / "sent")
         for number in range(SESSIONS):
             if number == WARM:
                 before = held(served, folder / "sent")

@@ -16,10 +16,14 @@ from PIL import Image
 from sgv_demo.clean import clean
 from sgv_demo.engines import Scene, compose
 from sgv_demo.engines.prompts import ANSWERER_PREFACE
+from sgv_demo.engines.remote.answerer import OfficialAnswerer, wants_official
+from sgv_demo.engines.remote.answers import Listed
+from sgv_demo.engines.remote.engine import Remote, load_answerer
 from sgv_demo.engines.sharegpt4video import engine as sharegpt4video
 from sgv_demo.engines.sharegpt4video.engine import ShareGPT4Video
 from sgv_demo.options import GenerationOptions
 from sgv_demo.serving.models import AnswererModel
+from sgv_demo.settings import Settings
 from sgv_demo.steps import whole
 from sgv_demo.types import Frame, Turn, VideoInfo
 from tests.support.served import serving_models
@@ -72,3 +76,42 @@ def test_pictures_stand_first(client: openai.OpenAI, native: ShareGPT4Video) -> 
     messages: list[Any] = [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Yes."}, asked("And?")]
     with pytest.raises(openai.BadRequestError, match="Pictures stand in the first message"):
         said(client, native.info.model, messages)
+
+
+@pytest.fixture(scope="module")
+def address(client: openai.OpenAI) -> str:
+    return str(client.base_url).rstrip("/")
+
+
+def test_the_engine_asks_as_published_and_gets_the_native_answers(address: str, native: ShareGPT4Video) -> None:
+    asked = load_answerer(Settings(base_url=address))
+    assert isinstance(asked, OfficialAnswerer)
+    assert asked.info.label.endswith(", published prompts")
+    history: list[Turn] = []
+    for question in ("What is it?", "And then?"):
+        text, trace = whole(native.answer(SCENE, question, history, FEW))
+        got, far = whole(asked.answer(SCENE, question, history, FEW))
+        assert got == clean(text).strip()
+        assert far.token_ids == trace.token_ids
+        assert far.prompt == trace.prompt
+        assert far.prompt_tokens == trace.prompt_tokens
+        history.append(Turn(question, clean(text)))
+
+
+def test_plain_prompts_where_they_are_wanted(address: str) -> None:
+    assert isinstance(load_answerer(Settings(base_url=address, prompts="plain")), Remote)
+    assert isinstance(load_answerer(Settings(base_url=address, prompts="official")), OfficialAnswerer)
+
+
+@pytest.mark.parametrize(
+    ("name", "official"),
+    [
+        ("sharegpt4video-8b-sgv-official", True),
+        ("/models/ShareGPT4Video-8B-SGV-official/", True),
+        ("sharegpt4video-8b", False),
+        ("llava-next", False),
+    ],
+)
+def test_a_model_tells_by_its_name(name: str, official: bool) -> None:
+    assert wants_official(name, [Listed(name)]) == official
+    assert wants_official(name, [Listed(name, {"role": "answerer"})])

@@ -53,6 +53,7 @@ NEVER_SEEN = {
     "shards": "the same",
     "serving": "`serve-model`, which answers programs in English",
     "engines.sharegpt4video.saving": "`quantize`, a command of the command line",
+    "engines.sharegpt4video.export": "`export`, a command of the command line",
 }
 """Modules (with what is below them) whose messages no visitor of the page can get, and why."""
 NEVER_CALLED = {"save_quantized": "`quantize`, a command of the command line", "figures": "`engines --json`"}

@@ -13,7 +13,7 @@ NAME = "remote"
 def _load(order: Order) -> Any:
     from sgv_demo.engines.remote import engine
 
-    return engine.load_captioner(order.settings) if order.role == "captioner" else engine.load(order.settings)
+    return engine.load_captioner(order.settings) if order.role == "captioner" else engine.load_answerer(order.settings)
 
 
 def _missing(settings: Settings) -> str:

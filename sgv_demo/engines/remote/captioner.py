@@ -6,25 +6,23 @@ network sees, without loss: a caption is the one that the engine gives.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import httpx2
-from PIL import Image
 
 from sgv_demo.clean import clean
 from sgv_demo.engines import prompts
 from sgv_demo.engines.remote import NAME
+from sgv_demo.engines.remote.answerer import png_uri
 from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call
 from sgv_demo.engines.sharecaptioner import tiling
 from sgv_demo.engines.sharecaptioner.questions import Question, Roles
 from sgv_demo.errors import EngineError
 from sgv_demo.options import GenerationOptions
-from sgv_demo.types import EngineInfo, Generation, Picture, Trace
+from sgv_demo.types import EngineInfo, Generation, Trace
 
 COUNT_SECONDS = 5.0
 """Seconds that a server has to count tokens."""
@@ -72,7 +70,7 @@ class ServedCaptioner(Roles):
         fitted = tiling.fit(question.picture, question.budget) if question.picture is not None else None
         content: list[dict[str, Any]] = [{"type": "text", "text": question.text}]
         if fitted is not None:
-            content.insert(0, {"type": "image_url", "image_url": {"url": _png(fitted)}})
+            content.insert(0, {"type": "image_url", "image_url": {"url": png_uri(fitted)}})
         request = Request(
             self.info.model,
             [{"role": "user", "content": content}],
@@ -128,9 +126,3 @@ def _facts(fleet: Fleet) -> tuple[dict[str, str], int]:
 def _weights(facts: Mapping[str, str]) -> tuple[str, ...]:
     """What makes two servers give the same text."""
     return tuple(facts[name] for name in ("fingerprint", "quantization", "dtype"))
-
-
-def _png(picture: Picture) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

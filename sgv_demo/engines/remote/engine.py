@@ -16,12 +16,13 @@ from typing import Any
 
 from PIL import Image
 
-from sgv_demo.engines import Captioner, prompts
+from sgv_demo.engines import Answerer, Captioner, prompts
 from sgv_demo.engines.entry import Role
 from sgv_demo.engines.general import GeneralModel
 from sgv_demo.engines.pictures import scaled, thinned
 from sgv_demo.engines.remote import NAME
 from sgv_demo.engines.remote.addresses import checked_key
+from sgv_demo.engines.remote.answerer import OfficialAnswerer, wants_official
 from sgv_demo.engines.remote.captioner import ServedCaptioner
 from sgv_demo.engines.remote.servers import Access, Ending, Fleet, Request, call, survey
 from sgv_demo.errors import EngineError, SettingsError
@@ -49,7 +50,7 @@ class Remote(GeneralModel):
     context_tokens = CONTEXT_TOKENS
 
     def __init__(self, fleet: Fleet, access: Access, model: str) -> None:
-        self._fleet, self._access, self._model = fleet, access, model
+        self.fleet, self._access, self.served_as = fleet, access, model
         count = len(fleet.servers)
         # What a visitor's server says must never be found in the store under the operator's model.
         whose = [server.url for server in fleet.servers] if access.outside_only else []
@@ -78,8 +79,8 @@ class Remote(GeneralModel):
         started = time.perf_counter()
         shown = thinned(pictures, MOST_PICTURES)
         sent = messages(text, shown, history)
-        request = Request(self._model, sent, options.max_new_tokens, options.temperature, options.top_p)
-        ending: Ending = yield from call(self._fleet, self._access, request)
+        request = Request(self.served_as, sent, options.max_new_tokens, options.temperature, options.top_p)
+        ending: Ending = yield from call(self.fleet, self._access, request)
         notes = list(ending.notes)
         if len(shown) < len(pictures):
             notes.append(f"{len(shown)} of {len(pictures)} pictures were sent.")
@@ -144,7 +145,7 @@ def _jpeg(image: Picture) -> bytes:
 
 
 def load(settings: Settings) -> Remote:
-    """Makes the engine from `base_url`, `remote_model`, `api_key`, `remote_timeout`.
+    """Makes the engine from `base_url`, `remote_model`, `api_key`, `remote_timeout`; it asks in plain words.
 
     Raises:
         SettingsError: no server is named, or not by a web address.
@@ -152,6 +153,20 @@ def load(settings: Settings) -> Remote:
             captioners.
     """
     return _general(settings, *_surveyed(settings, _access(settings)), "answerer")
+
+
+def load_answerer(settings: Settings) -> Answerer:
+    """The same for answers: asked as `prompts` says.
+
+    Raises:
+        SettingsError: see `load`.
+        EngineError: see `load`.
+    """
+    fleet, access = _surveyed(settings, _access(settings))
+    plain = _general(settings, fleet, access, "answerer")
+    listed = [one for server in fleet.servers for one in server.listed or ()]
+    official = wants_official(plain.served_as, listed) if settings.prompts == "auto" else settings.prompts == "official"
+    return OfficialAnswerer(plain.fleet, access, plain.served_as, plain.info) if official else plain
 
 
 def load_captioner(settings: Settings) -> Captioner:

@@ -33,6 +33,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from sgv_demo import __version__
 from sgv_demo.engines.local.loading import Progress, tensor_shapes, weight_files
 from sgv_demo.engines.prompts import ANSWERER_SYSTEM
+from sgv_demo.engines.remote.answerer import OFFICIAL_NAME
 from sgv_demo.engines.sharegpt4video.config import Setup
 from sgv_demo.engines.sharegpt4video.network import HARMLESS, check_checkpoint
 from sgv_demo.engines.sharegpt4video.tokens import load_tokenizer
@@ -40,8 +41,6 @@ from sgv_demo.errors import EngineError
 
 View = Literal["anyres", "base"]
 
-SERVED_NAME = "sharegpt4video-8b-sgv-official"
-"""Under this name a server tells `--engine remote --prompts auto` that the model wants the published prompts."""
 SHARD_BYTES = 600 << 20
 """A shard is written when the next tensor would make it larger; one larger tensor is a shard of its own."""
 
@@ -297,12 +296,12 @@ def _filler(number: int) -> str:
 
 def _readme(plan: _Plan, dtype: str) -> str:
     form = {"anyres": "LLaVA-NeXT, all tiles, as trained", "base": "plain LLaVA, the whole picture alone, as published"}
-    return f"""# {SERVED_NAME}
+    return f"""# {OFFICIAL_NAME}
 
 ShareGPT4Video-8B in the layout of the Hub's LLaVA models ({form[plan.view]}), made from `{plan.setup.folder.name}` by
 sgv-demo {__version__}; weights in {dtype}. Its licences are those of the original weights (Llama 3 Community License).
 
-    vllm serve . --served-model-name {SERVED_NAME} --max-model-len {plan.setup.prompt_limit} --tensor-parallel-size 1
+    vllm serve . --served-model-name {OFFICIAL_NAME} --max-model-len {plan.setup.prompt_limit} --tensor-parallel-size 1
     python -m sgv_demo serve --engine remote --base-url http://127.0.0.1:8000/v1
 
 The page recognises that name and asks with the published prompts (`--prompts auto`). Greedy decoding gives the same
