@@ -104,6 +104,8 @@ class Settings:
     """A file of annotations (JSONL) that the page offers; empty: visitors upload one."""
     videos_dir: str = ""
     """Folder with the videos of annotation files; empty: none are played."""
+    pool: str = ""
+    """Folder that `annotate` writes: its records are what the page offers as the dataset, with how far it is."""
     benchmarks_dir: str = ""
     """Folder with benchmarks and runs of them that the page opens (see `evaluation/browsing.py`); empty: none."""
     state_minutes: int = 120

@@ -123,13 +123,22 @@ def status(folder: Path) -> str:
     Raises:
         DatasetError: it is no pool's folder.
     """
+    done, failed, listed = counts(folder)
+    told = f"{done} done, {len(failed)} failed"
+    return told if listed is None else f"{told}, {max(0, listed - done - len(failed))} left of {listed}"
+
+
+def counts(folder: Path) -> tuple[int, dict[str, str], int | None]:
+    """(videos done, video → why it failed, videos listed, None where nobody listed them).
+
+    Raises:
+        DatasetError: it is no pool's folder.
+    """
     done, failed = read(folder)
-    told = f"{len(done)} done, {len(failed)} failed"
     if not (folder / MANIFEST).is_file():
-        return told
+        return len(done), failed, None
     with (folder / MANIFEST).open("rb") as file:
-        count = sum(1 for _ in file)
-    return f"{told}, {max(0, count - len(done) - len(failed))} left of {count}"
+        return len(done), failed, sum(1 for _ in file)
 
 
 def _whole(path: Path, names: set[str]) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ Writing: TypeAlias = Annotated[Settings, Only(("engine", "captioner", *_SERVERS)
 Answering: TypeAlias = Annotated[Settings, Only(("engine", "answerer", *_SERVERS, "prompts", "vision"))]
 Both: TypeAlias = Annotated[Settings, Only(("engine", "captioner", "answerer", *_SERVERS))]
 Serving: TypeAlias = Annotated[
-    Settings, Only(("engine", "captioner", "answerer", *_SERVERS, "prompts", "host", "port"))
+    Settings, Only(("engine", "captioner", "answerer", *_SERVERS, "prompts", "pool", "host", "port"))
 ]
 Exporting: TypeAlias = Annotated[Settings, Only(("answerer",))]
 Offering: TypeAlias = Annotated[

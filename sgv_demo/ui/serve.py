@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gradio import media
 
+from sgv_demo.annotation import inputs, pool
 from sgv_demo.engines import ENGINES, MEASURED, REMOTE, Answerer, Captioner
 from sgv_demo.engines import shelf as registry
 from sgv_demo.engines.choosing.machine import cached_folder
@@ -120,6 +121,7 @@ def make_desk(settings: Settings) -> Desk:
 
 def serve(settings: Settings) -> None:
     """Starts the page and stays; takes the next free port when the wanted one is in use."""
+    settings = with_pool(settings)
     desk = make_desk(settings)
     app = build_app(desk)
     if settings.zero_gpu:
@@ -133,6 +135,26 @@ def serve(settings: Settings) -> None:
     threading.Thread(target=import_module, args=("rapidocr",), daemon=True).start()
     threading.Thread(target=prepare, args=(desk,), daemon=True).start()
     app.block_thread()
+
+
+def with_pool(settings: Settings) -> Settings:
+    """The settings with a pool's records as the dataset and, where all its clips lie below one folder, with its clips.
+
+    Raises:
+        DatasetError: the folder is no pool.
+    """
+    if not settings.pool:
+        return settings
+    folder = Path(settings.pool).expanduser()
+    pool.read(folder)
+    roots: set[str] = set()
+    for video in inputs.manifest(folder) if (folder / inputs.MANIFEST).is_file() else ():
+        roots.add(video.address.removesuffix(video.name) if video.address.endswith(video.name) else "")
+        if len(roots) > 1:
+            break
+    videos = next(iter(roots)) if len(roots) == 1 else ""
+    dataset = settings.dataset or str(folder / pool.RECORDS)
+    return replace(settings, dataset=dataset, videos_dir=settings.videos_dir or videos)
 
 
 def greeting(settings: Settings, port: int) -> str:

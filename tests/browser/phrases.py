@@ -146,6 +146,7 @@ def _rooms() -> list[str]:
             seen = Caption(1, 0.0, 2.0, text, replace(EVIDENCE, camera=camera, cuts=()))
             made += [f'<p class="asked">{escape(q)}</p>' for q in review.questions(seen)]
     made += [dataset_view.welcome(), dataset_view.indexing(0.4)]
+    made += [dataset_view.pool(7, {"a.mp4": ""}, listed) for listed in (None, 40)]
     made += [f"<i>{Trouble(*counts).sentence()}</i>" for counts in ((1, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 1))]
     return made
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sgv_demo.annotation.inputs import videos, write_manifest
 from sgv_demo.dataset.index import Dataset
 from sgv_demo.errors import DatasetError, SettingsError
 from sgv_demo.results.store import Store
@@ -19,6 +20,7 @@ from sgv_demo.ui.dataset.handlers import DatasetHandlers
 from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.inspect.handlers import Room, RoomHandlers
 from sgv_demo.ui.language import MARK
+from sgv_demo.ui.serve import with_pool
 from tests.support.samples import analysis
 
 
@@ -138,3 +140,27 @@ def test_a_record_stands_beside_the_shown_result(handlers: DatasetHandlers, file
 def test_foreign_acts_do_nothing(handlers: DatasetHandlers, file: Path, what: object) -> None:
     assert handlers.act(SimpleNamespace(what=what), str(file), [], Room()) == {}
     assert handlers.act(SimpleNamespace(), str(file), [], Room()) == {}
+
+
+def test_a_pool_is_the_offered_dataset_with_how_far_it_is(tmp_path: Path, file: Path) -> None:
+    folder, clips = tmp_path / "pool", tmp_path / "clips"
+    folder.mkdir()
+    clips.mkdir()
+    (folder / "pool.json").write_text("{}")
+    (folder / "annotations.jsonl").write_bytes(file.read_bytes())
+    (folder / "failures.jsonl").write_text(json.dumps({"video": "<b>.mp4", "error": "It is <i>empty</i>."}) + "\n")
+    for name in ("v7.mp4", "<b>.mp4", "later.mp4"):
+        (clips / name).write_bytes(b"")
+    write_manifest(videos(clips), folder)
+    settings = with_pool(Settings(store_dir=tmp_path, pool=str(folder)))
+    assert settings.dataset == str(folder / "annotations.jsonl")
+    assert settings.videos_dir == f"{clips}/"
+    desk = Desk(settings, [Choice("x", "X", "", load_captioner=lambda report: object())], Store(tmp_path, 10))  # pyright: ignore[reportArgumentType]
+    handlers = DatasetHandlers(desk, RoomHandlers(desk))
+    *_, last = handlers.offered()
+    assert "The pool: 45 done, 1 failed, 0 left" in last["dataset_about"]
+    assert "&lt;b&gt;.mp4</bdi>: <span>It is &lt;i&gt;empty&lt;/i&gt;." in last["dataset_about"]
+    *_, other = handlers.open(str(file))
+    assert "The pool" not in other["dataset_about"]
+    with pytest.raises(DatasetError, match="is no pool"):
+        with_pool(Settings(pool=str(tmp_path)))

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
+from sgv_demo.annotation import pool
 from sgv_demo.dataset.index import Dataset
 from sgv_demo.dataset.library import Library
 from sgv_demo.dataset.record import from_entry
@@ -69,13 +71,20 @@ class DatasetHandlers:
         return {
             "dataset": path,
             "dataset_found": [],
-            "dataset_about": dataset_view.about(dataset),
+            "dataset_about": dataset_view.about(dataset) + self._pool(path),
             "dataset_search": gr.update(visible=True),
             "dataset_words": "",
             "dataset_folder": gr.update(choices=[(say("All folders"), "*"), *folders], value="*"),
             "dataset_results": dataset_view.results(dataset, everything, 0),
             "dataset_record": "",
         }
+
+    def _pool(self, path: str) -> Markup:
+        """How far the operator's pool is, where these are its records."""
+        folder = Path(self.desk.settings.pool).expanduser()
+        if not self.desk.settings.pool or Path(path) != folder / pool.RECORDS:
+            return Markup()
+        return dataset_view.pool(*pool.counts(folder))
 
     def find(
         self, path: str, words: str, folder: str, shortest: float | None, longest: float | None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from sgv_demo.dataset.index import Dataset, Entry
 from sgv_demo.dataset.record import from_entry
-from sgv_demo.formats.markup import counted, macros
+from sgv_demo.formats.markup import clean, counted, macros
 from sgv_demo.results.review import NONE
 from sgv_demo.ui.parts import hint
 
+FAILURES = 50
+"""Videos without annotation that are named."""
 PAGE = 20
 """Records in one list."""
 
@@ -29,6 +31,13 @@ def about(dataset: Dataset) -> Markup:
     """How much there is, and what had to be left out."""
     places = counted(len(dataset.folders()), "source folder")
     return macros("dataset").about(dataset.path.name, f"{len(dataset):,}", places, dataset.trouble.sentence())
+
+
+def pool(done: int, failed: Mapping[str, str], listed: int | None) -> Markup:
+    """How far the annotating of a pool is, and what failed."""
+    left = None if listed is None else max(0, listed - done - len(failed))
+    first = [(clean(name), clean(reason)) for name, reason in sorted(failed.items())[:FAILURES]]
+    return macros("dataset").pool(f"{done:,}", f"{len(failed):,}", left, done, listed, first)
 
 
 def indexing(share: float) -> Markup:
