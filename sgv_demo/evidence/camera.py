@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -331,14 +332,30 @@ def _story(record: Record, most: int = 8) -> Iterator[str]:
         yield "The camera holds still throughout." if whole else "Where it can be told, the camera holds still."
         return
     moved = [s for s in spans if s.word != "static"]
-    telling = moved if len(spans) > most else spans
+    few = len(spans) <= most
+    telling = _run_together(spans) if few else moved
     if len(telling) > most:
         # A list of dozens of times is read by nobody: say what it does most, and the longest of each.
         yield from _overall(moved)
         return
     parts = [f"{_plainly(s.word)} {span(s.start, s.end)}" for s in telling]
-    still = len(telling) < len(spans)
+    still = not few and len(moved) < len(spans)
     yield sentence(f"the camera {join(parts)}{'; otherwise it holds still' if still else ''}")
+
+
+_ACROSS = 0.5
+"""Seconds without a word, as around a cut, over which a movement is said to go on."""
+
+
+def _run_together(spans: Sequence[LaneSpan]) -> list[LaneSpan]:
+    """Neighbours of one word as one: across a cut, too, it is said once."""
+    found: list[LaneSpan] = []
+    for one in spans:
+        if found and found[-1].word == one.word and one.start - found[-1].end <= _ACROSS:
+            found[-1] = replace(found[-1], end=one.end)
+        else:
+            found.append(one)
+    return found
 
 
 def _overall(moved: Sequence[LaneSpan]) -> Iterator[str]:

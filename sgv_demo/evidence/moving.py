@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sgv_demo.evidence.flow import Floats, Grey, Motion, Plate, Region, cells
 from sgv_demo.evidence.kind import Gap, Kind, Phrase, Record, Topic, Wordings
 from sgv_demo.evidence.look import place
-from sgv_demo.evidence.words import after_colon, join, percent, sentence, span, when, where
+from sgv_demo.evidence.words import after_colon, join, join_clauses, percent, sentence, span, when, where
 from sgv_demo.types import Evidence, Look, Moving
 
 Matrix: TypeAlias = Sequence[Sequence[float]]
@@ -259,7 +259,7 @@ def told(things: Sequence[Moving], gap: Evidence | None = None) -> list[str]:
         what, verb = (f"something{_size(alike[0].area)}", "moves") if len(alike) == 1 else ("things", "move")
         clauses.append(f"{what} {verb} {way} {places} {at}".strip())
         turned.append(f"{places} {what} {verb} {way} {at}".strip())
-    return [sentence(", and ".join(clauses)), sentence(", and ".join(turned))]
+    return [sentence(join_clauses(clauses)), sentence(join_clauses(turned))]
 
 
 def _time(thing: Moving, gap: Evidence | None) -> str:

@@ -12,6 +12,12 @@ _VARYING = re.compile(r"\d+:\d\d(?::\d\d)?|“[^”]*”")
 """What differs between two sentences of one wording: times and quoted text."""
 
 
+def join_clauses(clauses: Sequence[str]) -> str:
+    """ "this goes up", "this goes up, and that goes down", "this goes up, that goes down, and a third stays"."""
+    *first, last = clauses or [""]
+    return f"{', '.join(first)}, and {last}" if first else last
+
+
 def join(parts: Sequence[str], last: str = "and") -> str:
     """ "a", "a and b", "a, b and c"."""
     if len(parts) < 2:

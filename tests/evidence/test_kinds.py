@@ -14,13 +14,14 @@ from sgv_demo.engines.measured.engine import MeasuredAnswerer, MeasuredCaptioner
 from sgv_demo.evidence import KINDS
 from sgv_demo.evidence.kind import Kind, Lane, LaneSpan, Phrase, Topic
 from sgv_demo.evidence.measure import GapMeter
+from sgv_demo.evidence.words import join_clauses
 from sgv_demo.formats.exports import to_markdown
 from sgv_demo.formats.report import to_html
 from sgv_demo.formats.spreadsheet import to_csv
 from sgv_demo.options import GenerationOptions
 from sgv_demo.results.record import parse, to_record
 from sgv_demo.results.review import questions
-from sgv_demo.types import Caption, Evidence, Frame, Keyframe
+from sgv_demo.types import CameraMove, Caption, Evidence, Frame, Keyframe
 from sgv_demo.ui.captions.view import chips
 from sgv_demo.ui.video.lanes import lanes
 from tests.support.samples import LOOK, analysis
@@ -81,3 +82,24 @@ def test_evidence_of_an_older_version_is_read() -> None:
         for thing in evidence["moving"]:
             del thing["start"], thing["end"]
     assert parse(json.dumps(record)).evidence == replace(analysis()).evidence
+
+
+def test_one_movement_over_a_cut_is_told_once() -> None:
+    still = CameraMove("static", 0.0, 4.75, 0.0, "frame widths")
+    after = CameraMove("static", 5.0, 9.0, 0.0, "frame widths")
+    zoom = CameraMove("zoom in", 9.0, 12.0, 1.2, "times")
+    gaps = (
+        Evidence(0.0, 9.0, ("static",), moves=(still, after), cuts=(4.9,)),
+        Evidence(9.0, 12.0, ("zoom in",), moves=(zoom,)),
+    )
+    record = replace(analysis(), evidence=gaps)
+    assert list(next(kind for kind in KINDS if kind.name == "camera").story(record)) == [
+        "The camera holds still from 0:00 to 0:09 and zooms in from 0:09 to 0:12."
+    ]
+
+
+def test_clauses_are_listed_as_people_list_them() -> None:
+    assert join_clauses([]) == ""
+    assert join_clauses(["a goes"]) == "a goes"
+    assert join_clauses(["a goes", "b comes"]) == "a goes, and b comes"
+    assert join_clauses(["a goes", "b comes", "c stays"]) == "a goes, b comes, and c stays"
