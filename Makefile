@@ -1,11 +1,11 @@
-# make demo · make test · make load · make bench · make lock · make newest: each sets itself up from nothing; PYTHON=python3.12
+# make demo · make test · make load · make fleet · make bench · make lock · make newest: each sets itself up from nothing; PYTHON=python3.12
 # overrides the interpreter.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit ui load bench lock newest clean
+.PHONY: demo test lint types unit ui load fleet bench lock newest clean
 
 INSTALL = "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c requirements-lock.txt
 
@@ -34,6 +34,10 @@ ui: $(VENV)/.dev
 # Many visitors of one page on this machine, and what it survives, in figures (ROWS="native killed": those alone); short forms are tests.
 load: $(VENV)/.dev
 	"$(BIN)/python" -m tests.load $(ROWS)
+
+# Two captioners and an exported answerer behind one page; FLEET_VLLM=/path/to/vllm serves the answerer with vLLM.
+fleet: $(VENV)/.dev
+	"$(BIN)/python" -m tests.load.fleet
 
 bench: $(VENV)/.dev
 	"$(BIN)/python" -m benchmarks

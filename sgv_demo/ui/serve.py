@@ -33,6 +33,8 @@ from sgv_demo.ui.show.handlers import prepare
 log = logging.getLogger(__name__)
 
 LAST_PORT = 65535
+EXAMPLES = ("cards", "poses", "city", "portrait", "valley", "ball", "handheld", "tenminutes")
+"""In the order in which they are offered; the first one's result is what a visitor finds."""
 
 
 def choices(settings: Settings) -> list[Choice]:
@@ -108,9 +110,13 @@ def _answerer(settings: Settings, report: Progress) -> Answerer:
 
 
 def examples() -> list[Path]:
-    """The rendered clips and one that ships with gradio."""
-    own = sorted((ASSETS / "examples").glob("*.mp4"))
+    """The rendered clips, those first whose results are worth showing, and one that ships with gradio."""
+    own = sorted((ASSETS / "examples").glob("*.mp4"), key=lambda path: (_rank(path.stem), path.stem))
     return [*own, Path(media.get_video("world.mp4"))]
+
+
+def _rank(name: str) -> int:
+    return EXAMPLES.index(name) if name in EXAMPLES else len(EXAMPLES)
 
 
 def make_desk(settings: Settings) -> Desk:

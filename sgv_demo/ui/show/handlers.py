@@ -19,6 +19,10 @@ from sgv_demo.ui.video.handlers import Updates
 log = logging.getLogger(__name__)
 
 
+PREPARED = 4
+"""Example clips that are captioned before anybody asks: more would hold up the first visitor."""
+
+
 class ShowHandlers:
     """What is shown, for one `Desk`."""
 
@@ -39,11 +43,11 @@ class ShowHandlers:
 
 
 def prepare(desk: Desk) -> None:
-    """Captions the example clips with the engine that is always there, unless the store has them: whoever opens the
-    page sees a real result, and whoever taps an example and runs it has it at once."""
+    """Captions the first example clips with the engine that is always there, unless the store has them: whoever opens
+    the page sees a real result, and whoever taps one of them and runs it has it at once."""
     with boundary("preparing the examples"):
         captioner = _captioner(desk)
-        for path in desk.examples:
+        for path in desk.examples[:PREPARED]:
             result = stored(desk, path, captioner)
             if result is None or not result.finished:
                 for _ in pipeline.analyze(path, captioner, AnalysisOptions(), desk.settings, store=desk.store):
