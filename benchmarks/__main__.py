@@ -13,6 +13,7 @@ NAMES = (
     "captioner",
     "many",
     "filtering",
+    "pool",
     "quantization",
     "answerer",
     "questions",

@@ -98,7 +98,7 @@ def _on_ray(clips: Path, out: Path, model: Path) -> dict[str, Any]:
 
 
 def _published(clips: Path, engine: Any) -> dict[str, Any]:
-    network = engine.network
+    network = engine._network
     network.__class__ = Published
     for module in network.modules():
         if type(module) is PartialLora:
