@@ -105,7 +105,8 @@ class Settings:
     videos_dir: str = ""
     """Folder with the videos of annotation files; empty: none are played."""
     pool: str = ""
-    """Folder that `annotate` writes: its records are what the page offers as the dataset, with how far it is."""
+    """Folder that `annotate` writes: its records are what the page offers as the dataset, with how far it is; empty:
+    none."""
     benchmarks_dir: str = ""
     """Folder with benchmarks and runs of them that the page opens (see `evaluation/browsing.py`); empty: none."""
     state_minutes: int = 120

@@ -192,7 +192,7 @@ CLIPS = {
         duration=10.0,
         quality=33,
     ),
-    "tenminutes.mp4": Clip(
+    "ten_minutes.mp4": Clip(
         bay.frames,
         "A day over a bay in ten minutes",
         cuts=list(bay.CUTS),

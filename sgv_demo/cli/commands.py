@@ -272,14 +272,16 @@ def quantize(*, out: Annotated[Path, Parameter(help="Folder for the checkpoint."
 def export(
     *,
     out: Annotated[Path, Parameter(help="A new folder for the checkpoint.")],
-    format: Annotated[Literal["hf"], Parameter(help="hf: the layout of the Hub's LLaVA models.")] = "hf",
+    format: Annotated[Literal["hf"], Parameter(help="hf: the layout of the Hub's LLaVA models (default: hf).")] = "hf",
     dtype: Annotated[
-        Literal["auto", "bfloat16", "float16", "float32"], Parameter(help="Number format of the weights; auto: as is.")
+        Literal["auto", "bfloat16", "float16", "float32"],
+        Parameter(help="Number format of the weights; auto: as is (default: auto)."),
     ] = "auto",
     view: Annotated[
         Literal["anyres", "base"],
         Parameter(
-            help="anyres: LLaVA-NeXT, all tiles, as trained; base: plain LLaVA, the whole picture, as published."
+            help="anyres: LLaVA-NeXT, all tiles, as trained; base: plain LLaVA, the whole picture, as published "
+            "(default: anyres)."
         ),
     ] = "anyres",
     settings: Exporting,

@@ -33,7 +33,7 @@ from sgv_demo.ui.show.handlers import prepare
 log = logging.getLogger(__name__)
 
 LAST_PORT = 65535
-EXAMPLES = ("cards", "poses", "city", "portrait", "valley", "ball", "handheld", "tenminutes")
+EXAMPLES = ("cards", "poses", "city", "portrait", "valley", "handheld", "ten_minutes")
 """In the order in which they are offered; the first one's result is what a visitor finds."""
 
 
@@ -110,13 +110,9 @@ def _answerer(settings: Settings, report: Progress) -> Answerer:
 
 
 def examples() -> list[Path]:
-    """The rendered clips, those first whose results are worth showing, and one that ships with gradio."""
-    own = sorted((ASSETS / "examples").glob("*.mp4"), key=lambda path: (_rank(path.stem), path.stem))
+    """Rendered clips, and a real one that ships with gradio."""
+    own = [ASSETS / "examples" / f"{name}.mp4" for name in EXAMPLES]
     return [*own, Path(media.get_video("world.mp4"))]
-
-
-def _rank(name: str) -> int:
-    return EXAMPLES.index(name) if name in EXAMPLES else len(EXAMPLES)
 
 
 def make_desk(settings: Settings) -> Desk:

@@ -61,7 +61,7 @@ def test_they_are_small() -> None:
         assert (FOLDER / name).stat().st_size <= (900_000 if truth["duration"] > 60 else 400_000), name
 
 
-LONG = "tenminutes.mp4"
+LONG = "ten_minutes.mp4"
 
 
 @pytest.mark.parametrize("name", [name for name in TRUTH if name != LONG])
