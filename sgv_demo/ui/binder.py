@@ -241,15 +241,16 @@ class Page:
         parts, data = self.parts, self.dataset
         self.on.stream(parts["dataset_file"].upload, data.open, [parts["dataset_file"]], concurrency_limit=2)
         self.on.stream(parts["dataset_offered"].click, data.offered, [], concurrency_limit=2)
-        search = ("dataset", "dataset_words", "dataset_folder", "dataset_shortest", "dataset_longest")
+        narrowed = ("folder", "engine", "rating")
+        search = ("words", *narrowed, "shortest", "longest")
         asked = [
             parts["dataset_find"].click,
             parts["dataset_words"].submit,
-            parts["dataset_folder"].input,
+            *(parts[f"dataset_{name}"].input for name in narrowed),
             parts["dataset_shortest"].submit,
             parts["dataset_longest"].submit,
         ]
-        given = [parts[name] for name in search]
+        given = [parts["dataset"], *(parts[f"dataset_{name}"] for name in search)]
         self.on.stream(partial(gr.on, asked), data.find, given, concurrency_limit=4, trigger_mode="always_last")
         opened = [parts["dataset"], parts["dataset_found"]]
         self.on.now(parts["dataset_random"].click, data.anywhere, opened)

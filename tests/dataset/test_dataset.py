@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 
 from sgv_demo.dataset import index as dataset
 from sgv_demo.dataset import record as dataset_record
-from sgv_demo.dataset.index import Dataset
+from sgv_demo.dataset.index import Dataset, Wanted
 from sgv_demo.dataset.record import from_entry, to_line
 from sgv_demo.errors import DatasetError
 from sgv_demo.results.review import NONE
-from sgv_demo.types import Sample
+from sgv_demo.types import EngineInfo, Sample
 from tests.support.samples import analysis
 
 
@@ -81,23 +82,40 @@ def test_records_are_found_by_number(some: Dataset) -> None:
     ],
 )
 def test_word_search(some: Dataset, words: str, found: list[int]) -> None:
-    assert some.search(words) == found
+    assert some.search(Wanted(words)) == found
 
 
 def test_a_word_does_not_run_over_from_one_record_into_the_next(some: Dataset) -> None:
-    assert some.search('"0. id1"') == []
-    assert some.search('"id0"') == [0]
+    assert some.search(Wanted('"0. id1"')) == []
+    assert some.search(Wanted('"id0"')) == [0]
 
 
 def test_filters(some: Dataset) -> None:
     assert some.folders() == [("panda", 2), ("pexels", 1)]
-    assert some.search(folder="panda") == [1, 2]
-    assert some.search("whole", folder="panda") == [1, 2]
-    assert some.search(folder="nowhere") == []
+    assert some.search(Wanted(folder="panda")) == [1, 2]
+    assert some.search(Wanted("whole", folder="panda")) == [1, 2]
+    assert some.search(Wanted(folder="nowhere")) == []
     sizes = [some[i].characters for i in range(3)]
-    assert some.search(shortest=max(sizes)) == [sizes.index(max(sizes))]
-    assert some.search(longest=min(sizes)) == [sizes.index(min(sizes))]
+    assert some.search(Wanted(shortest=max(sizes))) == [sizes.index(max(sizes))]
+    assert some.search(Wanted(longest=min(sizes))) == [sizes.index(min(sizes))]
     assert some.longest() == max(sizes)
+    assert (some.engines(), some.ratings()) == ([], [])
+
+
+def test_filters_by_what_this_program_adds(tmp_path: Path) -> None:
+    made = analysis()
+    judged = NONE.rate(0, "made up").rate(1, "accurate")
+    other = replace(made, engine=EngineInfo("x", "Another engine"))
+    lines = [json.loads(to_line(*pair)) for pair in ((made, NONE), (made, judged), (other, NONE.rate(0, "accurate")))]
+    hostile = [{"engine": 3, "review": {"verdicts": 1}}, {"engine": {"label": ["x"]}, "review": [3, {"rating": {}}]}, 7]
+    odd = [_record(number, "Odd.", sgv_demo=own) for number, own in enumerate(hostile)]
+    with Dataset(_file(tmp_path / "a.jsonl", *lines, *odd)) as opened:
+        assert opened.engines() == [(made.engine.label, 2), ("Another engine", 1)]
+        assert opened.ratings() == [("accurate", 2), ("made up", 1)]
+        assert opened.search(Wanted(engine="Another engine")) == [2]
+        assert opened.search(Wanted(rating="accurate")) == [1, 2]
+        assert opened.search(Wanted(engine=made.engine.label, rating="made up")) == [1]
+        assert opened.search(Wanted(engine="nobody")) == []
 
 
 def test_a_random_record_is_one_of_those_found(some: Dataset) -> None:
@@ -307,7 +325,7 @@ def test_lone_surrogates_and_huge_numbers_break_nothing(tmp_path: Path) -> None:
     with _opened(tmp_path, line) as opened:
         analysis, _ = from_entry(opened[0])
         assert opened[0].extra == {"more": {"k�": ["�"]}}
-        assert opened.search("runs") == [0]
+        assert opened.search(Wanted("runs")) == [0]
     assert to_line(analysis).encode()
     assert analysis.captions[0].text == "A dog � runs."
 

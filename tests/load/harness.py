@@ -204,10 +204,10 @@ def visits(url: str, films: Sequence[Path], **options: Any) -> list[Visit]:
     return sorted(found, key=lambda got: got.number)
 
 
-def side_by_side(works: Sequence[Callable[[], None]]) -> None:
-    """Runs all in threads and waits for them."""
+def side_by_side(works: Sequence[Callable[[], None]], seconds: float = WAIT) -> None:
+    """Runs all in threads and waits for them, so many seconds for each at most."""
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(WAIT)
+        thread.join(seconds)

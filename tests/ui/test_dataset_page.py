@@ -12,7 +12,9 @@ import pytest
 
 from sgv_demo.annotation.inputs import videos, write_manifest
 from sgv_demo.dataset.index import Dataset
+from sgv_demo.dataset.record import to_line
 from sgv_demo.errors import DatasetError, SettingsError
+from sgv_demo.results.review import NONE
 from sgv_demo.results.store import Store
 from sgv_demo.settings import Settings
 from sgv_demo.ui.dataset import view as dataset_view
@@ -64,6 +66,8 @@ def test_a_file_opens_and_shows_its_first_page(handlers: DatasetHandlers, file: 
     (everywhere, star), *folders = last["dataset_folder"]["choices"]
     assert (everywhere.key, star) == (MARK + "All folders", "*")
     assert folders == [("(none) (23)", ""), ("odd (22)", "odd")]
+    assert not last["dataset_engine"]["visible"]
+    assert not last["dataset_rating"]["visible"]
     assert last["dataset_results"].count("data-record") == dataset_view.PAGE
     *_, offered = handlers.offered()
     assert offered["dataset"] == str(file)
@@ -78,21 +82,34 @@ def test_a_broken_file_says_so(handlers: DatasetHandlers, tmp_path: Path) -> Non
 
 
 def test_search_filters_and_pages(handlers: DatasetHandlers, file: Path) -> None:
-    (found,) = handlers.find(str(file), "clip", "odd", 0, None)
+    (found,) = handlers.find(str(file), "clip", "odd", "*", "*", 0, None)
     assert len(found["dataset_found"]) == 22
     assert "Later" in found["dataset_results"]
     page = _act(handlers, file, "page", 20, found["dataset_found"])["dataset_results"]
     assert "21 to 22 of 22" in page
-    assert next(handlers.find(str(file), "clip", "", 0, None))["dataset_found"][:2] == [0, 2]
-    assert next(handlers.find(str(file), "clip", "*", 10_000, None))["dataset_found"] == []
-    assert list(handlers.find("", "clip", "*", 0, None)) == []
+    assert next(handlers.find(str(file), "clip", "", "*", "*", 0, None))["dataset_found"][:2] == [0, 2]
+    assert next(handlers.find(str(file), "clip", "*", "*", "*", 10_000, None))["dataset_found"] == []
+    assert list(handlers.find("", "clip", "*", "*", "*", 0, None)) == []
+
+
+def test_engines_and_ratings_are_offered_where_records_name_them(handlers: DatasetHandlers, tmp_path: Path) -> None:
+    ours = tmp_path / "ours.jsonl"
+    ours.write_text(to_line(analysis(), NONE.rate(0, "made up")) + to_line(analysis()), encoding="utf-8")
+    *_, last = handlers.open(str(ours))
+    engine = analysis().engine.label
+    assert last["dataset_engine"]["choices"][1:] == [(f"{engine} (2)", engine)]
+    assert last["dataset_rating"]["choices"][1:] == [("made up (1)", "made up")]
+    assert last["dataset_engine"]["visible"]
+    assert last["dataset_rating"]["visible"]
+    (found,) = handlers.find(str(ours), "", "*", engine, "made up", 0, None)
+    assert found["dataset_found"] == [0]
 
 
 def test_a_search_that_is_too_long_is_one_sentence(handlers: DatasetHandlers, file: Path) -> None:
     with pytest.raises(SettingsError, match="This search has 8,001 characters; write 8,000 at most"):
-        list(handlers.find(str(file), "x" * 8001, "*", 0, None))
+        list(handlers.find(str(file), "x" * 8001, "*", "*", "*", 0, None))
     with pytest.raises(DatasetError, match="This search has 2,000 words; write 50 at most"):
-        list(handlers.find(str(file), " ".join(chr(0x4E00 + i) for i in range(2000)), "*", 0, None))
+        list(handlers.find(str(file), " ".join(chr(0x4E00 + i) for i in range(2000)), "*", "*", "*", 0, None))
 
 
 def test_a_long_search_can_be_ended_while_it_looks(
@@ -102,7 +119,7 @@ def test_a_long_search_can_be_ended_while_it_looks(
     monkeypatch.setattr(Dataset, "_holds", lambda _self, number, _wanted: bool(looked.append(number)))
     monkeypatch.setattr("sgv_demo.dataset.index._BIT", 10)
     monkeypatch.setattr("sgv_demo.ui.dataset.handlers._TELL", 0)
-    searching = handlers.find(str(file), "clip", "*", 0, None)
+    searching = handlers.find(str(file), "clip", "*", "*", "*", 0, None)
     assert next(searching) == {}
     searching.close()
     assert len(looked) < 11

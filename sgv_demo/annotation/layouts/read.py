@@ -12,8 +12,7 @@ from typing import Any
 
 from sgv_demo.annotation.inputs import is_video
 from sgv_demo.annotation.pool import RECORDS
-from sgv_demo.dataset.index import WHOLE, Entry, entry_from_record
-from sgv_demo.dataset.record import FIELD
+from sgv_demo.dataset.index import FIELD, WHOLE, Entry, entry_from_record
 from sgv_demo.errors import DatasetError
 
 Record = dict[str, Any]

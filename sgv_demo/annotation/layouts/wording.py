@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sgv_demo.dataset.index import Entry
-from sgv_demo.dataset.record import FIELD
+from sgv_demo.dataset.index import FIELD, Entry
 from sgv_demo.errors import SettingsError
 
 Field = Literal["summary", "captions", "fast", "first-sentence"]

@@ -14,7 +14,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from sgv_demo.annotation import pool
-from sgv_demo.dataset.index import Dataset
+from sgv_demo.dataset.index import Dataset, Wanted
 from sgv_demo.dataset.library import Library
 from sgv_demo.dataset.record import from_entry
 from sgv_demo.errors import DatasetError, SgvError
@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 
 _TELL = 0.2
 """Seconds of a search between two moments at which it can be ended."""
+
+
+EVERY = "*"
+"""Chosen where a search isn't narrowed."""
+MOST_CHOICES = 500
 
 
 class DatasetHandlers:
@@ -66,15 +71,17 @@ class DatasetHandlers:
             yield {"dataset_about": trouble(str(error)), "dataset_search": gr.update(visible=False)}
 
     def _opened(self, path: str, dataset: Dataset) -> Updates:
-        folders = [(f"{name or '(none)'} ({count:,})", name) for name, count in dataset.folders()[:500]]
         everything = range(len(dataset))
+        engines, ratings = dataset.engines(), dataset.ratings()
         return {
             "dataset": path,
             "dataset_found": [],
             "dataset_about": dataset_view.about(dataset) + self._pool(path),
             "dataset_search": gr.update(visible=True),
             "dataset_words": "",
-            "dataset_folder": gr.update(choices=[(say("All folders"), "*"), *folders], value="*"),
+            "dataset_folder": _choices(say("All folders"), dataset.folders()),
+            "dataset_engine": _choices(say("All engines"), engines) | {"visible": bool(engines)},
+            "dataset_rating": _choices(say("Any rating"), ratings) | {"visible": bool(ratings)},
             "dataset_results": dataset_view.results(dataset, everything, 0),
             "dataset_record": "",
         }
@@ -87,7 +94,14 @@ class DatasetHandlers:
         return dataset_view.pool(*pool.counts(folder))
 
     def find(
-        self, path: str, words: str, folder: str, shortest: float | None, longest: float | None
+        self,
+        path: str,
+        words: str,
+        folder: str,
+        engine: str,
+        rating: str,
+        shortest: float | None,
+        longest: float | None,
     ) -> Generator[Updates, None, None]:
         """Searches; the first page of what is found shows. Yields now and then, so that it can be ended.
 
@@ -98,14 +112,14 @@ class DatasetHandlers:
         if dataset is None:
             return
         started = told = time.perf_counter()
-        scanned = dataset.scan(
+        wanted = Wanted(
             self.desk.settings.bounded(words or "", "search"),
-            folder=None if folder == "*" else folder,
+            *(None if name == EVERY else name for name in (folder, engine, rating)),
             shortest=int(shortest or 0),
             longest=int(longest) if longest else None,
         )
         found: list[int] = []
-        for numbers in scanned:
+        for numbers in dataset.scan(wanted):
             found += numbers
             if time.perf_counter() - told > _TELL:
                 told = time.perf_counter()
@@ -148,3 +162,8 @@ class DatasetHandlers:
 
     def _dataset(self, path: str) -> Dataset | None:
         return self.library.get(Path(path).expanduser()) if path else None
+
+
+def _choices(all_of_them: Any, counted: list[tuple[str, int]]) -> dict[str, Any]:
+    named = [(f"{name or '(none)'} ({count:,})", name) for name, count in counted[:MOST_CHOICES]]
+    return gr.update(choices=[(all_of_them, EVERY), *named], value=EVERY)

@@ -53,6 +53,12 @@ def build(offered: str, benchmarks: list[str]) -> dict[str, Any]:
             made["dataset_folder"] = gr.Dropdown(
                 [(say("All folders"), "*")], value="*", label=say("Source folder"), min_width=160
             )
+            made["dataset_engine"] = gr.Dropdown(
+                [(say("All engines"), "*")], value="*", label=say("Written by"), min_width=160, visible=False
+            )
+            made["dataset_rating"] = gr.Dropdown(
+                [(say("Any rating"), "*")], value="*", label=say("A caption rated"), min_width=160, visible=False
+            )
         with gr.Row():
             made["dataset_shortest"] = gr.Number(0, label=say("Characters from"), precision=0, min_width=110)
             made["dataset_longest"] = gr.Number(0, label=say("to (0: any)"), precision=0, min_width=110)
