@@ -148,7 +148,7 @@ class Page:
             runs.append(self.on.working(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])
         stopped = self.on.now(parts["stop"].click, of(video.stop), state, cancels=runs)
-        written = self.on.now(stopped.then, of(video.written), state, queue=True, concurrency_limit=4)
+        written = self.on.now(stopped.then, of(video.after_stop), state, queue=True, concurrency_limit=4)
         came = self.on.now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
         self.on.now(
             came.then,
@@ -189,7 +189,8 @@ class Page:
         runs = [self.on.working(event.then, run, [*state, *self.asking], parts["subject"]) for event in begun]
         for run_event in runs:
             self._shows_engines(run_event)
-        self.on.now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
+        stopped = self.on.now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
+        self.on.now(stopped.then, ask.after_stop, state, queue=True, concurrency_limit=4)
         self.on.now(parts["clear"].click, ask.clear, state, cancels=runs)
         self.on.now(parts["defaults"].click, lambda: dict(PUBLISHED_ANSWERING), [])
 
@@ -203,7 +204,8 @@ class Page:
             begun = self.on.now(parts[f"{name}_run"].click, asked, given)
             run = self.on.working(begun.then, handler, [*given, parts["engine"]], result)
             stopped = lambda html, target=f"{name}_result": {target: writing.stopped(html)}  # noqa: E731
-            self.on.now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
+            ended = self.on.now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
+            self.on.now(ended.then, stopped, [result], queue=True, concurrency_limit=4)
 
     def _bind_engines(self) -> None:
         parts, engines = self.parts, self.engines

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from sgv_demo.engines import ENGINES
@@ -32,7 +33,7 @@ from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.exporting import stem
 from sgv_demo.ui.summary.handlers import WritingHandlers
 from sgv_demo.ui.video.controls import Controls
-from sgv_demo.ui.video.handlers import Updates, VideoHandlers
+from sgv_demo.ui.video.handlers import Changed, Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
 from tests.support.visitors import asking
@@ -206,14 +207,28 @@ class TestVideo:
         assert stopped["run"]["value"] == "Continue"
         assert stopped["visit"].analysis.live is None
         assert "player" not in stopped, "Stop waits for no subtitles"
-        written = room.video.written(stopped["visit"], CONTROLS)
-        assert ("player" in written) == bool(stopped["visit"].analysis.captions)
+        after = room.video.after_stop(stopped["visit"], CONTROLS)
+        assert ("player" in after) == bool(stopped["visit"].analysis.captions)
+        assert after["run"] == stopped["run"]
+        assert "visit" not in after
+        late = room.video.after_stop(latest, CONTROLS)  # a piece of the run arrived after what Stop said
+        assert late["visit"].phase == "stopped"
+        assert late["run"] == stopped["run"]
+        again = room.video.begin(stopped["visit"], CONTROLS)["visit"]
+        assert room.video.after_stop(again, CONTROLS) == {}
         assert visit.token.ended.is_set()
         room.script.gate.set()
         done, _ = room.run(stopped["visit"])
         assert done.phase == "done"
         assert done.analysis is not None
         assert len(done.analysis.captions) == 3
+
+    def test_what_is_sent_again_is_what_has_changed_whatever_becomes_of_it_on_its_way(self) -> None:
+        changed = Changed()
+        sent = changed({"run": gr.update(value="Running…")})["run"]
+        sent.pop("__type__")
+        assert changed({"run": gr.update(value="Running…")}) == {}
+        assert changed({"run": gr.update(value="Run")}) != {}
 
     def test_stop_before_the_turn_came(self, room: Room) -> None:
         waiting = room.video.begin(room.ready(), CONTROLS)["visit"]
@@ -323,6 +338,12 @@ class TestAsk:
         assert stopped.said[0].note == "Stopped."
         assert stopped.said[0].turn.answer
         assert not stopped.busy
+        assert "talk" not in room.ask.after_stop(visit, stopped)
+        late = room.ask.after_stop(visit, talk)  # a piece of the answer arrived after what Stop said
+        assert late["talk"] == stopped
+        assert late["ask"]["interactive"]
+        again = room.ask.begin(visit, stopped, "Two?", ASK)["talk"]
+        assert room.ask.after_stop(visit, again) == {}
 
     def test_clear(self, room: Room) -> None:
         visit = room.ready()

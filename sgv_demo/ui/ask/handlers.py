@@ -227,11 +227,19 @@ class AskHandlers:
         token.stop.set()
         if token.started.is_set():
             token.ended.wait(_STOP_SECONDS)
-            talk = token.latest if isinstance(token.latest, Talk) else talk
-        if not talk.busy or not talk.said:
-            return {}
-        talk = _noted(replace(talk, busy=False, working=""), "Stopped.")
-        return self.view(talk, visit, len(talk.said) - 1)
+        stopped = _stopped(talk)
+        return {} if stopped is talk else self.view(stopped, visit, len(stopped.said) - 1)
+
+    def after_stop(self, visit: Visit, talk: Talk) -> Updates:
+        """The same again, behind all that the answer had sent: that goes another way and may arrive after what `stop`
+        said."""
+        if not talk.token.stop.is_set():
+            return {}  # another question was asked
+        stopped = _stopped(talk)
+        updates = self.view(stopped, visit, len(stopped.said) - 1)
+        if stopped is talk:
+            del updates["talk"]
+        return updates
 
     def act(self, visit: Visit, talk: Talk, act: str, number: int, controls: AskControls) -> Updates:
         """Retry, edit or undo of question `number` was pressed."""
@@ -253,6 +261,14 @@ class AskHandlers:
         """Forgets the conversation."""
         talk.token.stop.set()
         return self.view(Talk(context=talk.context + 1), visit) | {"question": ""}
+
+
+def _stopped(talk: Talk) -> Talk:
+    """What was said when the answer was told to stop; `talk` itself where it is known to have ended."""
+    latest = talk.token.latest if isinstance(talk.token.latest, Talk) else talk
+    if not talk.busy or not latest.said:
+        return talk
+    return _noted(replace(latest, busy=False, working=""), "Stopped.")
 
 
 def _noted(talk: Talk, note: str) -> Talk:

@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Generator, Iterator
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -60,7 +61,7 @@ class Changed:
 
     def __call__(self, updates: Updates) -> Updates:
         new = {name: value for name, value in updates.items() if name not in self._sent or self._sent[name] != value}
-        self._sent |= new
+        self._sent |= {name: copy(value) for name, value in new.items()}  # what is sent gets changed on its way
         return new
 
 
@@ -332,14 +333,19 @@ class VideoHandlers:
         token.stop.set()
         if token.started.is_set():
             token.ended.wait(_STOP_SECONDS)
-            visit = token.latest if isinstance(token.latest, Visit) else visit
-        if visit.phase not in ("running", "waiting"):
-            return {}
-        has_run = visit.analysis is not None
-        visit = replace(visit, phase="stopped" if has_run else "ready", token=token)
-        if visit.analysis is not None:
-            visit = replace(visit, analysis=replace(visit.analysis, live=None, working=""))
-        return self.ended(visit, controls)
+        stopped = _stopped(visit)
+        return {} if stopped is visit else self.ended(stopped, controls)
+
+    def after_stop(self, visit: Visit, controls: Controls) -> Updates:
+        """The same again, behind all that the run had sent: that goes another way and may arrive after what `stop`
+        said. And the subtitles, which nobody should wait for after Stop."""
+        if not visit.token.stop.is_set():
+            return {}  # another run has begun
+        stopped = _stopped(visit)
+        updates = self.ended(stopped, controls) | self.written(stopped, controls)
+        if stopped is visit:
+            del updates["visit"]
+        return updates
 
     def ended(self, visit: Visit, controls: Controls) -> Updates:
         """A run is over, one way or another: everything is shown as it is now."""
@@ -354,7 +360,7 @@ class VideoHandlers:
         return updates
 
     def written(self, visit: Visit, controls: Controls) -> Updates:
-        """After `ended`: the player's subtitles, which nobody should wait for after Stop."""
+        """After `ended`: the player's subtitles."""
         analysis = visit.analysis
         if analysis is None or not analysis.captions or visit.phase in ("running", "waiting"):
             return {}
@@ -396,6 +402,18 @@ class _Source:
         with zerogpu.captioner_in_slots(captioner, desk.settings, steps) as slotted:
             inline = self.line.captioner(slotted)
             yield from pipeline.analyze(path, inline, options, desk.settings, store=desk.store, take=self.take)
+
+
+def _stopped(visit: Visit) -> Visit:
+    """What the run had reached when it was told to stop; `visit` itself where it is known to have ended."""
+    token = visit.token
+    latest = token.latest if isinstance(token.latest, Visit) else visit
+    if visit.phase not in ("running", "waiting"):
+        return visit
+    if latest.analysis is None:
+        return replace(latest, phase="ready", token=token)
+    quiet = replace(latest.analysis, live=None, working="")
+    return replace(latest, phase="stopped", token=token, analysis=quiet)
 
 
 def _folded(visit: Visit, batch: list[Event]) -> Visit:
