@@ -270,6 +270,7 @@ def test_a_run_that_was_cut_off_by_a_reload_goes_on(visitor: Visitor, server: Se
     visitor.run().done()
     expect(visitor.cards()).to_have_count(4)
     visitor.page.reload()
+    visitor.errors.clear()  # of what was still on its way
     expect(visitor.page.get_by_role("tab").first).to_be_visible()
     expect(visitor.cards()).to_have_count(0)
     visitor.page.wait_for_timeout(500)

@@ -53,6 +53,7 @@ def build(offered: str, benchmarks: list[str]) -> dict[str, Any]:
             made["dataset_folder"] = gr.Dropdown(
                 [(say("All folders"), "*")], value="*", label=say("Source folder"), min_width=160
             )
+        with gr.Row():
             made["dataset_engine"] = gr.Dropdown(
                 [(say("All engines"), "*")], value="*", label=say("Written by"), min_width=160, visible=False
             )
