@@ -25,6 +25,7 @@ from benchmarks.synthetic import Camera, Clip
 from sgv_demo.annotation import inputs
 from sgv_demo.annotation.pool import Pool
 from sgv_demo.annotation.run import Part, Threads, annotate, annotated
+from sgv_demo.engines.measured.engine import MeasuredCaptioner
 from sgv_demo.engines.sharecaptioner import engine as sharecaptioner
 from sgv_demo.engines.sharecaptioner.network import PartialLora
 from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
@@ -61,6 +62,7 @@ def main() -> None:
         for what, seconds in rows:
             print(f"{what:42} {60 * CLIPS / seconds:6.1f} videos a minute: {slow / seconds:.2f} times (goal {GOAL:g})")
         print("texts equal" if ours == published == ray else "texts DIFFERENT")
+        _handing_out(clips)
         _memory(clips, root / "many")
         if not ours == published == ray:
             raise SystemExit(1)
@@ -117,10 +119,28 @@ def _texts(out: Path) -> dict[str, Any]:
     return {row["video_path"]: row["captions"] for row in rows}
 
 
+def _handing_out(clips: Path) -> None:
+    """What Ray adds to a video once it has started: by one actor, and by one thread of this process."""
+    from sgv_demo.annotation.on_ray import Cluster
+
+    found = list(inputs.videos(clips))
+    seconds = []
+    for workers in (
+        Threads(MeasuredCaptioner(), OPTIONS, SETTINGS, 1),
+        Cluster("auto", Settings(engine="measured"), OPTIONS, actors=1, gpus=0, each=1),
+    ):
+        workers.submit(found[0]).result()  # whatever is made at the first one
+        began = time.monotonic()
+        for video in found:
+            workers.submit(video).result()
+        seconds.append(time.monotonic() - began)
+        workers.stop()
+    alone, ray = (1000 * spent / len(found) for spent in seconds)
+    print(f"offline engine, one after another: {alone:.0f} ms a video, on Ray {ray:.0f} ms (goal: at most 50 more)")
+
+
 def _memory(clips: Path, out: Path) -> None:
     """Of this process with the measured engine, after 30 videos and after 300 names of the same clips."""
-    from sgv_demo.engines.measured.engine import MeasuredCaptioner
-
     listed = out.with_suffix(".jsonl")
     held = []
     for count in (CLIPS, MANY):

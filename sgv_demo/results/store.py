@@ -232,10 +232,11 @@ class Store:
         """
         rows = sorted((_newest(folders), sum(map(_size, folders)), key) for key, folders in self._all().items())
         total, deleted = _size(self.links) + sum(size for _, size, _ in rows), 0
+        now = max([time.time(), *(newest for newest, _, _ in rows)])  # the clock may have been set back since
         for newest, size, key in rows:
             if total <= self.megabytes * 1_000_000:
                 break
-            if key != keep and time.time() - newest > _IN_USE_SECONDS and self.remove(key):
+            if key != keep and now - newest > _IN_USE_SECONDS and self.remove(key):
                 total, deleted = total - size, deleted + 1
         self._sweep()
         return deleted

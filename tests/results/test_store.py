@@ -339,6 +339,18 @@ def test_the_oldest_results_go_first_and_fresh_ones_stay(tmp_path: Path) -> None
     assert store.prune() == 0
 
 
+def test_a_clock_that_was_set_back_keeps_no_old_result(tmp_path: Path) -> None:
+    store = Store(tmp_path, 1)
+    before = time.time() + 30 * 86_400  # what the clock said until it was set back
+    for age, name in ((3600, "a"), (1800, "b"), (0, "c")):
+        folder = store.folder(name * 40)
+        folder.mkdir(parents=True)
+        (folder / "blob").write_bytes(bytes(600_000))
+        os.utime(folder / "blob", (before - age, before - age))
+    assert store.prune() == 2
+    assert [f.name[0] for f in store.root.iterdir()] == ["c"]
+
+
 def test_a_result_in_use_or_just_written_stays_whatever_the_cap(tmp_path: Path) -> None:
     store = Store(tmp_path, 0)
     for age, name in ((3600, "a"), (3600, "b"), (60, "c")):
