@@ -89,6 +89,8 @@ def annotate(
         return
     if not source:
         raise SettingsError("Nothing to annotate; give a folder, a list or a video.")
+    if dry_run and ray:
+        raise SettingsError("A dry run measures on this machine alone; leave out --ray or --dry-run.")
     from sgv_demo.annotation import run
     from sgv_demo.engines.shelf import engine_of, load_captioner
     from sgv_demo.pipeline import settle

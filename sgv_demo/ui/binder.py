@@ -191,7 +191,8 @@ class Page:
             self._shows_engines(run_event)
         stopped = self.on.now(parts["ask_stop"].click, ask.stop, state, cancels=runs)
         self.on.now(stopped.then, ask.after_stop, state, queue=True, concurrency_limit=4)
-        self.on.now(parts["clear"].click, ask.clear, state, cancels=runs)
+        cleared = self.on.now(parts["clear"].click, ask.clear, state, cancels=runs)
+        self.on.now(cleared.then, ask.after_clear, state, queue=True, concurrency_limit=4)
         self.on.now(parts["defaults"].click, lambda: dict(PUBLISHED_ANSWERING), [])
 
     def _bind_writing(self) -> None:

@@ -153,6 +153,21 @@ def test_status_from_elsewhere(source: Path, tmp_path: Path, capsys: pytest.Capt
     assert "There is no shard 3 of 2" in capsys.readouterr().err
 
 
+def test_a_dry_run_counts_and_measures_and_writes_nothing(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pool"
+    command = ["annotate", str(source), "--out", str(out), "--engine", "measured", "--no-text", "--dry-run"]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("9 videos, ")
+    assert "; 2 of 9 looked at can't be read\nMeasured on a few with Measured, no language model: " in told
+    assert not out.exists()
+    assert main([*command, "--ray", "auto"]) == 1
+    assert "leave out --ray or --dry-run" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_what_was_written_of_a_video_that_failed_is_kept(source: Path, tmp_path: Path) -> None:
     engine = ScriptedCaptioner(Script())
     engine.script.fail["difference"] = "The device is out of memory; choose nf4."

@@ -351,6 +351,20 @@ class TestAsk:
         assert cleared["talk"].said == ()
         assert cleared["feed"]["size"] == {"chat": 0}
 
+    def test_a_piece_that_arrives_after_clear_brings_nothing_back(self, room: Room) -> None:
+        visit = room.ready()
+        asked = room.ask.begin(visit, Talk(), "One?", ASK)["talk"]
+        cleared = room.ask.clear(visit, asked)["talk"]
+        late = room.ask.after_clear(visit, asked)
+        assert late["talk"].said == ()
+        assert late["ask"]["interactive"]
+        assert "question" not in late
+        shown = room.ask.after_clear(visit, cleared)
+        assert shown["feed"]["size"] == {"chat": 0}
+        assert "talk" not in shown
+        again = room.ask.begin(visit, cleared, "Two?", ASK)["talk"]
+        assert room.ask.after_clear(visit, again) == {}
+
 
 class TestWriting:
     def test_summary_of_pasted_captions(self, room: Room) -> None:

@@ -262,6 +262,16 @@ class AskHandlers:
         talk.token.stop.set()
         return self.view(Talk(context=talk.context + 1), visit) | {"question": ""}
 
+    def after_clear(self, visit: Visit, talk: Talk) -> Updates:
+        """The same again, as after Stop; what was typed meanwhile stays."""
+        late = talk.token.stop.is_set()
+        if talk.said and not late:
+            return {}  # another question was asked
+        updates = self.view(Talk(context=talk.context + 1) if late else talk, visit)
+        if not late:
+            del updates["talk"]
+        return updates
+
 
 def _stopped(talk: Talk) -> Talk:
     """What was said when the answer was told to stop; `talk` itself where it is known to have ended."""
