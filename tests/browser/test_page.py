@@ -260,9 +260,9 @@ def test_a_run_that_was_cut_off_by_a_reload_goes_on(visitor: Visitor, server: Se
     expect(visitor.cards().nth(2)).to_have_class(re.compile("live"))
     visitor.page.reload()
     visitor.errors.clear()  # of streams that the reload cut
-    server.script.pause = 0.0
     progress = visitor.page.locator("#progress")
     expect(progress).to_contain_text("A run of three shots.mp4 was interrupted at 0:0")
+    server.script.pause = 0.0  # not before: what is left of the run must not end before its end is noticed
     expect(visitor.cards().first).to_contain_text("First picture")
     expect(visitor.button("run")).to_have_text("Continue")
     expect(visitor.page.locator("#player video")).to_be_visible()

@@ -249,6 +249,15 @@ class TestVideo:
         _, updates = room.run(room.ready())
         assert "computed earlier" in updates[-1]["progress"]
 
+    def test_a_page_that_comes_back_after_the_end_shows_the_end(self, room: Room) -> None:
+        done, updates = room.run(room.ready())
+        ticket = next(u["channel"]["running"] for u in updates if "running" in u.get("channel", {}))
+        back = room.video.resume(Visit(), ticket)
+        assert back["visit"].phase == "done"
+        assert back["visit"].analysis.captions == done.analysis.captions
+        assert "Done" in back["progress"]
+        assert room.video.resume(Visit(), ticket).keys() == {"channel"}
+
     def test_start_over_computes_anew(self, room: Room) -> None:
         visit, _ = room.run(room.ready())
         waiting = room.video.restart(visit, CONTROLS, "")["visit"]

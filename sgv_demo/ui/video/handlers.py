@@ -304,8 +304,8 @@ class VideoHandlers:
         if visit.video is None or analysis is None:
             return gone
         analysis = replace(analysis, video=visit.video)
-        if not analysis.finished:
-            visit = replace(visit, phase="stopped", analysis=analysis, interrupted=True)
+        ended = analysis.finished
+        visit = replace(visit, phase="done" if ended else "stopped", analysis=analysis, interrupted=not ended)
         events = [*map(Kept, analysis.keyframes), *map(Captioned, analysis.captions)]
         return (
             self.ended(visit, begun.controls)
