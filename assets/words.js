@@ -120,5 +120,8 @@ sgv.words = (() => {
   speak();
 
   // Before a list compares what came with what stands there, both must be in one language.
-  return { translate: (root) => { if (Object.keys(table).length) translate(root); } };
+  return {
+    translate: (root) => { if (Object.keys(table).length) translate(root); },
+    spoken: () => (Object.keys(table).length ? language.split("-")[0] : "en"),
+  };
 })();

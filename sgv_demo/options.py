@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from sgv_demo.fields import Option, values
+from sgv_demo.languages import Language
 
 OWN_THRESHOLDS = {"histogram": 0.87, "clip": 0.93}
 """Each similarity's own threshold (see `sgv_demo.keyframes.similarity`)."""
@@ -111,6 +112,8 @@ class GenerationOptions:
     """0 always takes the likeliest word; more draws more freely."""
     top_p: Annotated[float, Option(label="Top-p", above=0, most=1, place=14, ask=6)] = 1.0
     """Share of the likeliest words to draw from; only with a temperature."""
+    language: Annotated[Language, Option(label="Language of what is measured")] = "en"
+    """Of sentences written from measurements, and of headings in files; a model's text stays its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sgv_demo.errors import SgvError
 from sgv_demo.events import NOBODY, Begun, Captioned, Event, Failed, Finished, Opened, Summarized
 from sgv_demo.keyframes.similarity import settled
 from sgv_demo.keyframes.watch import Step, watch
-from sgv_demo.options import AnalysisOptions, SamplingOptions
+from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
 from sgv_demo.results.log import Read
 from sgv_demo.results.store import Store, content_hash, key_of
 from sgv_demo.settings import Settings
@@ -52,12 +52,13 @@ def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, setting
 def settle(options: AnalysisOptions, engine: EngineInfo, settings: Settings) -> AnalysisOptions:
     """`options` as a run has them: what they leave open is decided, and what the engine can't do without is there.
 
-    An engine that writes from measurements gets them.
+    An engine that writes from measurements gets them; to another one, their language makes no difference.
     """
     sampling = settled(options.sampling, settings)
     if engine.needs_evidence:
-        sampling = replace(sampling, measure=True)
-    return replace(options, sampling=sampling)
+        return replace(options, sampling=replace(sampling, measure=True))
+    generation = replace(options.generation, language=GenerationOptions().language)
+    return replace(options, sampling=sampling, generation=generation)
 
 
 def analyze(

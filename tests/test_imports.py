@@ -46,6 +46,7 @@ def test_exports_see_no_engine_no_video_and_no_page() -> None:
         "fields",
         "formats",
         "keyframes",
+        "languages",
         "lanes",
         "options",
         "results",
@@ -57,7 +58,20 @@ def test_exports_see_no_engine_no_video_and_no_page() -> None:
 
 
 STATIONS = (
-    *("errors", "clean", "times", "lanes", "lines", "shards", "fields", "settings", "options", "types", "events"),
+    *(
+        "errors",
+        "clean",
+        "times",
+        "lanes",
+        "lines",
+        "shards",
+        "fields",
+        "settings",
+        "languages",
+        "options",
+        "types",
+        "events",
+    ),
     *("video", "keyframes", "evidence", "watch", "engines", "results", "dataset", "formats"),
     *("steps", "pipeline", "asking", "annotation", "evaluation", "serving", "ui", "cli"),
 )

@@ -80,6 +80,9 @@ def test_a_number_is_a_number(value: object) -> None:
 
 
 ELSEWHERE = {
+    "of text that stands already": ("language", "evidence/words.py engines/measured/prose.py"),
+    "a network's language model": ("language", "engines/sharegpt4video/network.py"),
+    "left out of keys from before there was a choice": ("language", "results/store.py ui/layout.py"),
     "times of a caption, a gap or a range, and the readers' own range": (
         "start end",
         "annotation/inputs.py annotation/layouts/ cli/terminal.py evaluation/mvbench.py events.py evidence/moving.py "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from sgv_demo.languages import Language, in_language
 from sgv_demo.times import clock
 
 _PLACES = {"top": "at the top", "bottom": "at the bottom", "left": "on the left", "right": "on the right"}
@@ -70,7 +71,10 @@ def where(place: str) -> str:
     return _PLACES.get(place, f"in the {place}")
 
 
-def vary(wordings: Sequence[str], previous: str) -> str:
-    """The first wording that the previous text doesn't use, so that neighbours don't read alike; else the first."""
+def vary(wordings: Sequence[str], previous: str, language: Language = "en") -> str:
+    """The first wording that the previous text doesn't use, so that neighbours don't read alike; else the first.
+
+    `language`: that of `previous`.
+    """
     said = _VARYING.sub("#", previous)
-    return next((one for one in wordings if _VARYING.sub("#", one) not in said), wordings[0])
+    return next((one for one in wordings if _VARYING.sub("#", in_language(one, language)) not in said), wordings[0])

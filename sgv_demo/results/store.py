@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 from sgv_demo import __version__
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis, Begun, Noted
-from sgv_demo.options import AnalysisOptions
+from sgv_demo.options import AnalysisOptions, GenerationOptions
 from sgv_demo.results.log import NAME, Log, Read, read, trouble
 from sgv_demo.results.record import parse
 from sgv_demo.types import EngineInfo
@@ -64,7 +64,10 @@ def _content_hash(path: Path, _size: int, _changed: int) -> str:
 def key_of(content: str, engine: EngineInfo, options: AnalysisOptions, extra: Iterable[object] = ()) -> str:
     """The result's key: 40 hexadecimal digits over the video, the engine, the options and this program's version."""
     options = replace(options, sampling=options.sampling.plain())
-    parts = [__version__, content, asdict(engine), asdict(options), [str(x) for x in extra]]
+    chosen = asdict(options)
+    if options.generation.language == GenerationOptions().language:
+        del chosen["generation"]["language"]  # results from before there was a choice are found
+    parts = [__version__, content, asdict(engine), chosen, [str(x) for x in extra]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
 
 

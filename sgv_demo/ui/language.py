@@ -4,28 +4,25 @@ The English text is the key. Gradio chooses the language (the browser's, or the 
 table to the browser and translates the components' labels; assets/words.js does the same, from the same table, with
 what the page writes as HTML. A table's key may hold `{}` (words of the page, translated in turn), `{#}` (a number or a
 time) and `{=}` (somebody else's text, which stays); its value says `{0}`, `{1}`.
-What a model wrote, what was measured in sentences, and all exports stay as they are.
+What a model wrote stays as it is; what was measured is written in the language that was chosen for the run.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import gradio as gr
 
-from sgv_demo.formats.markup import ASSETS
+from sgv_demo import languages
 
-_TABLES = ASSETS / "words"
-LANGUAGES = tuple(sorted(folder.name for folder in _TABLES.iterdir()))
+LANGUAGES = tuple(language for language in languages.LANGUAGES if language != "en")
 """Beside English. Each has a folder of tables: `page` for what stands on the page, `messages` for errors, notes and
-what is said of engines."""
+what is said of engines, `sentences` for what is measured."""
 
 
 def table(language: str) -> dict[str, str]:
     """English text to the language's."""
-    files = sorted((_TABLES / language).glob("*.json"))
-    return {key: text for file in files for key, text in json.loads(file.read_text(encoding="utf-8")).items()}
+    return languages.page_table(language)
 
 
 MARK = "§"

@@ -28,6 +28,9 @@ from sgv_demo.ui.uploads import Uploads
 from sgv_demo.ui.video import layout as video
 from sgv_demo.ui.visit import Talk, Visit
 
+_SPOKEN = "() => sgv.words.spoken()"
+"""The page's language: gradio has chosen it when the page has loaded."""
+
 
 def build_app(desk: Desk) -> gr.Blocks:
     """The page for a desk; launch it with `launch_options`."""
@@ -40,7 +43,8 @@ def build_app(desk: Desk) -> gr.Blocks:
         parts = _components(desk)
         page = Page(desk, parts)
         page.bind()
-        page.on.now(app.load, page.show.example, [])
+        spoken = page.on.now(app.load, lambda language: {"language": language}, [parts["language"]], js=_SPOKEN)
+        page.on.now(spoken.then, page.show.example, [parts["language"]])
         # An empty number is shown as 0 until it is emptied once.
         empty = [parts["end"], parts["maximum"]]
         app.load(lambda: [None, None], None, empty, queue=False, api_visibility="private", show_progress="hidden")

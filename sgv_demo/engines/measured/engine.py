@@ -16,6 +16,7 @@ from sgv_demo.engines.measured import NAME, prose
 from sgv_demo.engines.measured.facts import answer_sentences
 from sgv_demo.errors import EngineError
 from sgv_demo.evidence.words import join, sentence
+from sgv_demo.languages import Language, asked_in_english, in_language, language_of
 from sgv_demo.options import GenerationOptions
 from sgv_demo.times import clock
 from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, KeyframeMark, Look, Trace, Turn
@@ -39,12 +40,12 @@ _ASPECTS = {
 """Aspects of a shot and the beginnings of words that name them."""
 
 
-def _generation(sentences: Iterable[str], started: float) -> Generation:
-    """Streams sentences, a space between them."""
+def _generation(sentences: Iterable[str], started: float, language: Language) -> Generation:
+    """Streams sentences, with a space between them where the language has one."""
     separator = ""
     for text in sentences:
-        yield separator + text
-        separator = " "
+        yield separator + in_language(text, language)
+        separator = " " if language == "en" else ""
     yield Trace(seconds=time.monotonic() - started)
 
 
@@ -73,7 +74,7 @@ class MeasuredCaptioner:
 
     def describe(self, keyframe: Keyframe, options: GenerationOptions) -> Generation:
         """Light, colours, composition and text of the first keyframe."""
-        return _generation(prose.describe_look(_look(keyframe.look)), time.monotonic())
+        return _generation(prose.describe_look(_look(keyframe.look)), time.monotonic(), options.language)
 
     def difference(
         self, before: Keyframe, after: Keyframe, evidence: Evidence | None, previous: str, options: GenerationOptions
@@ -81,25 +82,26 @@ class MeasuredCaptioner:
         """What was measured between two keyframes."""
         if evidence is None:
             raise EngineError("Nothing was measured between these keyframes; switch measuring on.")
-        return _generation(prose.describe_gap(evidence, after.look, previous), time.monotonic())
+        told = prose.describe_gap(evidence, after.look, previous, options.language)
+        return _generation(told, time.monotonic(), options.language)
 
     def overview(
         self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
     ) -> Generation:
         """The whole range at once."""
         marks = tuple(keyframe.mark() for keyframe in keyframes)
-        return _generation(prose.story(_Measured(marks, tuple(evidence))), time.monotonic())
+        return _generation(prose.story(_Measured(marks, tuple(evidence))), time.monotonic(), options.language)
 
     def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
         """Shots, camera, light, motion and text over the whole range."""
         evidence = tuple(c.evidence for c in captions if c.evidence)
         marks = tuple(KeyframeMark(c.index, c.end, None, c.stated_time, c.look) for c in captions if c.look)
         sentences = prose.story(_Measured(marks, evidence)) if evidence or marks else _shortened(captions)
-        return _generation(sentences, time.monotonic())
+        return _generation(sentences, time.monotonic(), options.language)
 
     def recaption(self, prompt: str, options: GenerationOptions) -> Generation:
         """Says what a prompt names and what it leaves open; inventing the rest takes a language model."""
-        return _generation(_checklist(prompt), time.monotonic())
+        return _generation(_checklist(prompt), time.monotonic(), options.language)
 
 
 class MeasuredAnswerer:
@@ -115,8 +117,10 @@ class MeasuredAnswerer:
         return 0
 
     def answer(self, scene: Scene, question: str, history: Sequence[Turn], options: GenerationOptions) -> Generation:
-        """Facts that match the question, with times; says plainly what it can't know."""
-        return _generation(answer_sentences(scene, question), time.monotonic())
+        """Facts that match the question, with times and in its language; says plainly what it can't know."""
+        language = language_of(question)
+        told = answer_sentences(scene, asked_in_english(question, language))
+        return _generation(told, time.monotonic(), language)
 
 
 def _look(look: Look | None) -> Look:

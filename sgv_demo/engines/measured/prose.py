@@ -8,6 +8,7 @@ from sgv_demo.evidence import KINDS
 from sgv_demo.evidence.kind import Record
 from sgv_demo.evidence.look import appearance
 from sgv_demo.evidence.words import quoted, sentence, vary, where
+from sgv_demo.languages import Language
 from sgv_demo.types import Evidence, Look
 
 _LOW, _HIGH = 0.1, 0.28
@@ -30,12 +31,17 @@ def describe_look(look: Look, *, opening: str = "the first picture") -> Iterator
         yield "It looks soft, without sharp edges."
 
 
-def describe_gap(evidence: Evidence, after: Look | None, previous: str = "") -> Iterator[str]:
-    """Sentences about the gap between two keyframes, worded otherwise than `previous`, the text before them."""
-    told = [vary(one, previous) for kind in KINDS for one in kind.sentences(evidence, after)]
+def describe_gap(
+    evidence: Evidence, after: Look | None, previous: str = "", language: Language = "en"
+) -> Iterator[str]:
+    """Sentences about the gap between two keyframes, worded otherwise than `previous`, the text before them.
+
+    `language`: that of `previous`.
+    """
+    told = [vary(one, previous, language) for kind in KINDS for one in kind.sentences(evidence, after)]
     yield from told
     if len(told) == 1 and evidence.camera == ("static",) and not evidence.cuts:
-        yield vary(["Nothing else changes that can be measured.", "Otherwise nothing changes."], previous)
+        yield vary(["Nothing else changes that can be measured.", "Otherwise nothing changes."], previous, language)
 
 
 def story(record: Record) -> Iterator[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from sgv_demo import pipeline
 from sgv_demo.engines import MEASURED, Captioner
 from sgv_demo.events import Analysis
-from sgv_demo.options import AnalysisOptions
+from sgv_demo.languages import LANGUAGES, Language
+from sgv_demo.options import AnalysisOptions, GenerationOptions
 from sgv_demo.ui.boundary import boundary
 from sgv_demo.ui.desk import Desk
 from sgv_demo.ui.served import example_address
@@ -29,12 +31,13 @@ class ShowHandlers:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def example(self) -> Updates:
-        """The first example clip whose stored result is complete; nothing while there is none."""
+    def example(self, language: Language) -> Updates:
+        """The first example clip whose stored result is complete, in the page's language if one is; else nothing."""
         with boundary("finding an example"):
             captioner = _captioner(self.desk)
-            for number, path in enumerate(self.desk.examples):
-                result = stored(self.desk, path, captioner)
+            clips = list(enumerate(self.desk.examples))
+            for told, (number, path) in product(dict.fromkeys((language, *LANGUAGES)), clips):
+                result = stored(self.desk, path, captioner, _plain(told))
                 if result is not None and result.video is not None and result.finished:
                     named = replace(result, video=replace(result.video, path=path))
                     pictures, video = self.desk.pictures(result.key), example_address(number, path)
@@ -47,16 +50,21 @@ def prepare(desk: Desk) -> None:
     the page sees a real result, and whoever taps one of them and runs it has it at once."""
     with boundary("preparing the examples"):
         captioner = _captioner(desk)
-        for path in desk.examples[:PREPARED]:
-            result = stored(desk, path, captioner)
+        for language, path in product(LANGUAGES, desk.examples[:PREPARED]):
+            options = _plain(language)
+            result = stored(desk, path, captioner, options)
             if result is None or not result.finished:
-                for _ in pipeline.analyze(path, captioner, AnalysisOptions(), desk.settings, store=desk.store):
+                for _ in pipeline.analyze(path, captioner, options, desk.settings, store=desk.store):
                     pass
 
 
-def stored(desk: Desk, path: Path, captioner: Captioner) -> Analysis | None:
-    """What the store has of a clip with the default options."""
-    options = pipeline.settle(AnalysisOptions(), captioner.info, desk.settings)
+def _plain(language: Language) -> AnalysisOptions:
+    return AnalysisOptions(generation=GenerationOptions(language=language))
+
+
+def stored(desk: Desk, path: Path, captioner: Captioner, options: AnalysisOptions) -> Analysis | None:
+    """What the store has of a clip with these options."""
+    options = pipeline.settle(options, captioner.info, desk.settings)
     key = pipeline.result_key(path, captioner.info, options, desk.settings)
     return desk.store.recall(key)
 

@@ -56,6 +56,7 @@ def build(models: bool, settings: Settings) -> dict[str, Any]:
         with gr.Row():
             add("keep_all", label=say("Keep every sample"), info=None, elem_id="keep-all")
             add("read_text", label=say("Read text in the picture"), info=None)
+            add("language", choices=[("English", "en"), ("中文", "zh")], label=say("Measured in"), info=None)
         with gr.Row():
             for name in [name for name in _OPTIONS if name not in made and name not in _DECODING]:
                 add(name)
