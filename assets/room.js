@@ -347,7 +347,8 @@ sgv.room = (() => {
   }
 
   function listen(props, watch, send) {
-    act = (what) => send({ ...what, me: whoAmI() }); // each says it: the first may still be under way
+    // Each says who and in which language: the first may still be under way.
+    act = (what) => send({ ...what, me: whoAmI(), language: sgv.words.spoken() });
     watch("value", () => hear(props.value));
     const token = new URLSearchParams(location.search).get("r");
     if (token) document.body.classList.add("sgv-presenting"); // a guest sees no workbench on the way

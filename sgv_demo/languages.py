@@ -23,6 +23,7 @@ _MATCHED: Mapping[str, re.Pattern[str]] = {
     "time": re.compile(r"\d+:\d\d(?::\d\d)?"),
     "number": re.compile(r"[\d.,:]+"),
     "quote": re.compile(r"“.*”", re.DOTALL),
+    "aside": re.compile(r"(?:(?! · ).)+", re.DOTALL),
     "any": re.compile(r".+", re.DOTALL),
 }
 """Kinds that stay as they are; a quote is somebody else's."""
@@ -32,7 +33,9 @@ _QUOTED = re.compile(r"(“[^”]*”)")
 _NEIGHBOURS = re.compile(r"(?<=[\u4e00-\u9fff])(?=\d)|(?<=\d)(?=[\u4e00-\u9fff])")
 """Where a Chinese character and a figure meet: a space stands between."""
 _HOLE = re.compile(r"\{(\w+)\}")
-_ON_THE_PAGE = {"{}": "{word}", "{#}": "{number}", "{=}": "{any}"}
+_BETWEEN = " · "
+"""Between words that stand side by side."""
+_ON_THE_PAGE = {"{}": "{part}", "{#}": "{number}", "{=}": "{any}"}
 
 
 class _Rule(NamedTuple):
@@ -43,25 +46,27 @@ class _Rule(NamedTuple):
 
 
 @cache
+def _table(language: str, name: str) -> Any:
+    return json.loads((_TABLES / language / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def page_table(language: str) -> dict[str, str]:
     """English text of the page to the language's; `{}`, `{#}` and `{=}` as `ui.language` has them."""
-    read = [
-        json.loads((_TABLES / language / f"{name}.json").read_text(encoding="utf-8")) for name in ("page", "messages")
-    ]
-    return {key: text for table in read for key, text in table.items()}
+    return {**_table(language, "messages"), **_table(language, "page")}
 
 
 @cache
-def _raw(language: str) -> dict[str, dict[str, str]]:
-    return json.loads((_TABLES / language / "sentences.json").read_text(encoding="utf-8"))
+def _words(language: str) -> dict[str, str]:
+    return _table(language, "files") | page_table(language)
 
 
 @cache
 def _grammar(language: str) -> dict[str, list[_Rule]]:
-    """Rules by kind; the page's own words are the kind "word"."""
-    kinds = {**_raw(language), "word": {}}
+    """Rules by kind; words of the page and of files are the kind "word"."""
+    kinds = {**_table(language, "sentences"), "word": {}}
     kinds.pop("asked")
-    for key, text in page_table(language).items():
+    # As on the page: whole keys first, then the pattern that says most.
+    for key, text in sorted(_words(language).items(), key=lambda pair: ("{" in pair[0], -len(pair[0]))):
         kinds["word"][re.sub(r"\{[#=]?\}", lambda hole: _ON_THE_PAGE[hole.group()], key)] = text
     return {kind: [_rule(*pair) for pair in rules.items()] for kind, rules in kinds.items()}
 
@@ -89,8 +94,12 @@ def _sentence(text: str, language: Language) -> str:
 
 def words_in(text: str, language: Language) -> str:
     """Words that the page says too (chips, headings, names of settings), in another language, or as they are."""
-    made = None if language == "en" else phrase(text, language, "word")
-    return text if made is None else made
+    if language == "en":
+        return text
+    made = _words(language).get(text) or phrase(text, language, "word")
+    if made is not None or _BETWEEN not in text:
+        return text if made is None else made
+    return _BETWEEN.join(words_in(part, language) for part in text.split(_BETWEEN))
 
 
 @lru_cache(maxsize=10_000)
@@ -151,7 +160,7 @@ def asked_in_english(question: str, language: Language) -> str:
     question = re.sub(r"([\u4e00-\u9fff])(?=\d)", r"\1 ", question)
     if re.search("吗|是否|有没有", question):
         question = f"is {question}"
-    table: dict[str, Any] = _raw(language)["asked"]
+    table: dict[str, Any] = _table(language, "sentences")["asked"]
     for word in sorted(table, key=len, reverse=True):
         question = question.replace(word, f" {table[word]} ")
     return " ".join(question.split())

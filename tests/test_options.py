@@ -82,7 +82,7 @@ def test_a_number_is_a_number(value: object) -> None:
 ELSEWHERE = {
     "of text that stands already": ("language", "evidence/words.py engines/measured/prose.py"),
     "a network's language model": ("language", "engines/sharegpt4video/network.py"),
-    "left out of keys from before there was a choice": ("language", "results/store.py ui/layout.py"),
+    "of a page, a file and headings": ("language", "ui/ formats/ results/"),
     "times of a caption, a gap or a range, and the readers' own range": (
         "start end",
         "annotation/inputs.py annotation/layouts/ cli/terminal.py evaluation/mvbench.py events.py evidence/moving.py "

@@ -14,6 +14,7 @@ from sgv_demo.cli.terminal import Terminal, json_for, loading, print_generation,
 from sgv_demo.errors import VideoError
 from sgv_demo.events import Analysis, Kept
 from sgv_demo.formats.thumbnails import Pictures
+from sgv_demo.languages import Language
 from sgv_demo.options import AnalysisOptions, GenerationOptions, QuestionOptions, SamplingOptions
 from sgv_demo.settings import Settings
 from sgv_demo.times import clock, parse_seconds
@@ -122,7 +123,7 @@ def caption(
     from sgv_demo.results.store import Store
 
     captioner = load_captioner(settings, progress=loading)
-    options = settle(options, captioner.info, settings)
+    language, options = options.generation.language, settle(options, captioner.info, settings)
     store = Store(settings.store_path, settings.store_megabytes) if resume else None
     terminal = Terminal(quiet=out.alone, label=captioner.info.label)
     events = analyze(video, captioner, options, settings, store=store)
@@ -140,7 +141,7 @@ def caption(
         if analysis.captions:
             if "html" in out and store and not pictures:
                 pictures = stored(store.folder(analysis.key), analysis.keyframes)
-            _save(analysis, pictures, out)
+            _save(analysis, pictures, out, language)
 
 
 @command
@@ -309,7 +310,7 @@ def serve_model(*, settings: Offering) -> None:
     run(settings, progress=loading)
 
 
-def _save(analysis: Analysis, pictures: Pictures, out: Outputs) -> None:
+def _save(analysis: Analysis, pictures: Pictures, out: Outputs, language: Language) -> None:
     """Every file that was asked for; a dataset file is added to, the others are replaced."""
     from sgv_demo.dataset.record import append
     from sgv_demo.formats.table import FORMATS
@@ -320,8 +321,8 @@ def _save(analysis: Analysis, pictures: Pictures, out: Outputs) -> None:
         if target is None:
             continue
         if target == "-":
-            sys.stdout.write(form.make(analysis, NONE, pictures))
+            sys.stdout.write(form.make(analysis, NONE, pictures, language))
         elif form.name == "dataset":
             append(Path(target), analysis)
         else:
-            Path(target).write_text(form.make(analysis, NONE, pictures), encoding="utf-8", newline="")
+            Path(target).write_text(form.make(analysis, NONE, pictures, language), encoding="utf-8", newline="")

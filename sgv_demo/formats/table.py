@@ -12,6 +12,8 @@ from sgv_demo.formats import exports
 from sgv_demo.formats.report import to_html
 from sgv_demo.formats.spreadsheet import to_csv
 from sgv_demo.formats.thumbnails import Pictures
+from sgv_demo.formats.translated import html_in
+from sgv_demo.languages import Language
 from sgv_demo.results import review as reviews
 from sgv_demo.results.record import to_record
 from sgv_demo.results.review import NONE, Review
@@ -27,8 +29,8 @@ class Format:
     """For the page."""
     suffix: str
     """Ending of the file's name."""
-    make: Callable[[Analysis, Review, Pictures], str]
-    """The file's text from a result, what was said about it, and its keyframes' pictures."""
+    make: Callable[[Analysis, Review, Pictures, Language], str]
+    """The file's text from a result, what was said about it, its keyframes' pictures and the language of headings."""
     about: str
     """For the command line."""
 
@@ -42,17 +44,29 @@ def to_json(analysis: Analysis, review: Review = NONE) -> str:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("html", "Report", ".html", to_html, "A report in one file, its pictures inside"),
-    Format("json", "JSON", ".json", lambda a, r, _: to_json(a, r), "The whole result"),
-    Format("vtt", "WebVTT", ".vtt", lambda a, r, _: exports.to_vtt(r.edited(a)), "Subtitles as WebVTT"),
-    Format("srt", "SRT", ".srt", lambda a, r, _: exports.to_srt(r.edited(a)), "Subtitles as SubRip"),
-    Format("markdown", "Markdown", ".md", lambda a, r, _: exports.to_markdown(r.edited(a)), "A report in Markdown"),
-    Format("csv", "CSV", ".csv", lambda a, r, _: to_csv(a, r), "A table, one row for each caption"),
+    Format(
+        "html",
+        "Report",
+        ".html",
+        lambda a, r, p, tongue: html_in(to_html(a, r, p), tongue),
+        "A report in one file, its pictures inside",
+    ),
+    Format("json", "JSON", ".json", lambda a, r, *_: to_json(a, r), "The whole result"),
+    Format("vtt", "WebVTT", ".vtt", lambda a, r, _, tongue: exports.to_vtt(r.edited(a), tongue), "Subtitles as WebVTT"),
+    Format("srt", "SRT", ".srt", lambda a, r, *_: exports.to_srt(r.edited(a)), "Subtitles as SubRip"),
+    Format(
+        "markdown",
+        "Markdown",
+        ".md",
+        lambda a, r, _, tongue: exports.to_markdown(r.edited(a), tongue),
+        "A report in Markdown",
+    ),
+    Format("csv", "CSV", ".csv", lambda a, r, *_: to_csv(a, r), "A table, one row for each caption"),
     Format(
         "dataset",
         "Dataset record",
         ".jsonl",
-        lambda a, r, _: dataset_record.to_line(a, r),
+        lambda a, r, *_: dataset_record.to_line(a, r),
         "A record added in the dataset's schema",
     ),
 )

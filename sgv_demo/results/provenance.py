@@ -71,9 +71,9 @@ def facts(analysis: Analysis) -> tuple[Fact, ...]:
 
 
 def _options(options: AnalysisOptions, *, decodes: bool) -> Iterator[Fact]:
-    """A fact for each option; what decides how a model decodes says nothing of an engine without one."""
+    """A fact for each option; how a model decodes says nothing of an engine without one, nor its language of one."""
     idle = {"threshold"} if options.sampling.keep_all else set()
-    idle |= set() if decodes else {spec.name for spec in leaves(GenerationOptions)}
+    idle |= {"language"} if decodes else {spec.name for spec in leaves(GenerationOptions)} - {"language"}
     chosen = options.in_force()
     for spec in leaves(AnalysisOptions):
         yield Fact(spec.column, spec.label, "" if spec.name in idle else spec.words(chosen[spec.name]))

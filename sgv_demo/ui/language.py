@@ -17,7 +17,7 @@ from sgv_demo import languages
 
 LANGUAGES = tuple(language for language in languages.LANGUAGES if language != "en")
 """Beside English. Each has a folder of tables: `page` for what stands on the page, `messages` for errors, notes and
-what is said of engines, `sentences` for what is measured."""
+what is said of engines, `files` for headings of exports, `sentences` for what is measured."""
 
 
 def table(language: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -154,8 +155,24 @@ def test_a_text_is_no_formula(start: str) -> None:
 def test_every_format_makes_a_text_and_edits_are_in_it() -> None:
     assert len({form.suffix for form in FORMATS}) == len(FORMATS)
     for form in FORMATS:
-        text = form.make(analysis(), REVIEW, {})
+        text = form.make(analysis(), REVIEW, {}, "en")
         assert "pans left" in re.sub(r"</?(ins|del)>", "", text), form.name
+
+
+def test_headings_are_in_the_chosen_language_and_what_others_wrote_stays() -> None:
+    traced = tuple(replace(c, trace=TraceMark(f"Say what frame {c.index} shows", 7, 9, 1.5)) for c in analysis().captions)
+    whole = replace(analysis(), captions=traced, notes=())
+    foreign = "my|clip|Line one|line two|end|A street|at noon|a sign appears|The camera pans|left|right|shows|a|START|"
+    foreign += "really|tiny|bfloat|Say|what|frame|number|EXIT|Scripted, for tests|CPU|caption|before|Top-p|sgv-demo|PP-OCR|JSON|CSV|WEBVTT|NOTE|fps"
+    for form in FORMATS:
+        text = form.make(whole, REVIEW, {0: _jpeg(), 1: _jpeg()}, "zh")
+        if form.name in ("html", "markdown", "vtt"):
+            assert "生成方式" in text
+            assert "字幕" in text
+            shown = re.sub(r"<style>.*?</style>|<[^>]*>", " ", unescape(text).replace("\\", ""), flags=re.DOTALL)
+            assert re.findall(r"[A-Za-z]{3,}", re.sub(rf"\b(?:{foreign})", "", shown)) == []
+        else:
+            assert text == form.make(whole, REVIEW, {}, "en")
 
 
 def test_a_file_name_of_any_bytes_is_written_and_reads_back() -> None:
@@ -163,7 +180,7 @@ def test_a_file_name_of_any_bytes_is_written_and_reads_back() -> None:
     assert video is not None
     odd = analysis(video=replace(video, path=Path(os.fsdecode(b"clip\xff\x1b[31m\nend.mp4"))))
     for form in FORMATS:
-        text = form.make(odd, NONE, {})
+        text = form.make(odd, NONE, {}, "en")
         assert "\x1b" not in text, form.name
         assert text.encode().decode() == text, form.name
     again = record.from_record(json.loads(to_json(odd, NONE))).video

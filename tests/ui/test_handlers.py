@@ -254,6 +254,7 @@ class TestVideo:
         ticket = next(u["channel"]["running"] for u in updates if "running" in u.get("channel", {}))
         back = room.video.resume(Visit(), ticket)
         assert back["visit"].phase == "done"
+        assert done.analysis
         assert back["visit"].analysis.captions == done.analysis.captions
         assert "Done" in back["progress"]
         assert room.video.resume(Visit(), ticket).keys() == {"channel"}

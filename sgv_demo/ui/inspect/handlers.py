@@ -16,6 +16,7 @@ import gradio as gr
 
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Analysis, Captioned, Event, Kept
+from sgv_demo.languages import LANGUAGES, Language
 from sgv_demo.options import OWN_THRESHOLDS
 from sgv_demo.results import review as reviews
 from sgv_demo.results.links import Link, person_of
@@ -60,6 +61,8 @@ class Room:
     """Results of this visit, oldest first, for comparing."""
     person: str = ""
     """Who the visitor is (see `links`); empty until the page's script has said."""
+    language: Language = "en"
+    """Of the page, and so of exports."""
     link: Link | None = None
     """Where the shown result is from, when `mine` is false."""
 
@@ -101,7 +104,9 @@ class RoomHandlers:
 
     def act(self, event: Any, visit: Visit, room: Room) -> Updates:
         """Something came through the channel; whatever it holds is untrusted."""
-        room = replace(room, person=person_of(str(getattr(event, "me", ""))) or room.person)
+        spoken = getattr(event, "language", None)
+        language = next((known for known in LANGUAGES if known == spoken), room.language)
+        room = replace(room, person=person_of(str(getattr(event, "me", ""))) or room.person, language=language)
         try:
             match str(event.name):
                 case "hello":
@@ -188,10 +193,10 @@ class RoomHandlers:
         try:
             result = self.desk.store.folder(shown.key)
             if link is not None:
-                files = exporting.write(shown, link.folder / "exports", result, link.review)
+                files = exporting.write(shown, link.folder / "exports", result, link.review, room.language)
                 return [(label, link_address(link.token, f"exports/{path.name}")) for label, path in files]
             folder = self.desk.people.folder(shown.key, room.person) / "exports"
-            files = exporting.write(shown, folder, result, room.review)
+            files = exporting.write(shown, folder, result, room.review, room.language)
             return [(label, export_address(shown.key, room.person, path.name)) for label, path in files]
         except (OSError, StoreError):
             log.exception("Can't write the exports")

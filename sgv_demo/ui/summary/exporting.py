@@ -8,6 +8,7 @@ from pathlib import Path
 from sgv_demo.events import Analysis
 from sgv_demo.formats.table import FORMATS
 from sgv_demo.formats.thumbnails import stored
+from sgv_demo.languages import Language
 from sgv_demo.results.log import write_whole
 from sgv_demo.results.review import NONE, Review
 
@@ -23,26 +24,24 @@ def stem(name: str) -> str:
     return cleaned[:80] or "video"
 
 
-def write(analysis: Analysis, folder: Path, result: Path, review: Review = NONE) -> list[tuple[str, Path]]:
+def write(
+    analysis: Analysis, folder: Path, result: Path, review: Review = NONE, language: Language = "en"
+) -> list[tuple[str, Path]]:
     """Writes every format into `folder`; the pictures are in the folder `result`. Returns (format, file).
+
+    A file in another language than English has the language in its name, as players expect it of subtitles.
 
     Raises:
         OSError: the disk is full or not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pictures = stored(result, analysis.keyframes[:_PICTURES])
-    made = _paths(analysis, folder)
+    made = _paths(analysis, folder, language)
     for form, (_, path) in zip(FORMATS, made, strict=True):
-        write_whole(path, form.make(analysis, review, pictures).encode("utf-8", "replace"))
+        write_whole(path, form.make(analysis, review, pictures, language).encode("utf-8", "replace"))
     return made
 
 
-def written(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
-    """What `write` left in `folder`; empty unless all of it is there."""
-    made = _paths(analysis, folder)
-    return made if all(path.is_file() for _, path in made) else []
-
-
-def _paths(analysis: Analysis, folder: Path) -> list[tuple[str, Path]]:
-    name = stem(analysis.video.name if analysis.video else "video")
+def _paths(analysis: Analysis, folder: Path, language: Language) -> list[tuple[str, Path]]:
+    name = stem(analysis.video.name if analysis.video else "video") + ("" if language == "en" else f".{language}")
     return [(form.label, folder / f"{name}{form.suffix}") for form in FORMATS]
