@@ -19,6 +19,7 @@ sgv.strip = (() => {
     if (!line || !figures.length) return;
     const { first, last } = line.dataset;
     const times = figures.map((f) => (Number(f.querySelector("[data-seek]")?.dataset.seek) - first) / (last - first));
+    strip.classList.add("placed"); // its room is that of the line; else what is measured would follow from what was found
     const lefts = places(times, figures.map((f) => f.offsetWidth), strip.clientWidth);
     strip.classList.toggle("placed", !!lefts);
     figures.forEach((figure, i) => { figure.style.left = lefts ? `${lefts[i]}px` : ""; });

@@ -125,6 +125,20 @@ def test_the_history_shows_a_picture_while_there_is_one(visitor: Visitor, clip: 
     visitor.errors.clear()
 
 
+_STANDS = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  for (let i = 0; i < 4; i += 1) await frame();
+  const seen = new Set();
+  for (let i = 0; i < 8; i += 1) {
+    await frame();
+    const strip = document.querySelector("#strip .strip");
+    seen.add(strip.className + [...strip.children].map((figure) => figure.style.left));
+  }
+  return [...seen];
+}"""
+"""The ways in which the strip stands over some frames: one, unless it flickers."""
+
+
 def test_keyframes_stand_under_their_times_where_there_is_room(visitor: Visitor, clip: Path) -> None:
     page = visitor.ready(clip).run().done().page
     strip = page.locator("#strip .strip")
@@ -137,6 +151,10 @@ def test_keyframes_stand_under_their_times_where_there_is_room(visitor: Visitor,
         assert box["x"] - 3 <= line["x"] + line["width"] * time / 6 <= box["x"] + box["width"] + 3
     assert all(a and b and a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes))
     expect(page.locator(".level.high")).to_have_text("1.0")
+    for width in range(320, 480, 10):  # somewhere here they begin to have room
+        page.set_viewport_size({"width": width, "height": 844})
+        seen = page.evaluate(_STANDS)
+        assert len(seen) == 1, (width, seen)
     page.set_viewport_size({"width": 390, "height": 844})
     visitor.tab("1 Video")
     page.get_by_label("A sample every (s)").fill("0.3")

@@ -16,10 +16,10 @@ from tests.browser.running import ROOT, free_port, running
 CLIP = ROOT / "assets" / "examples" / "city.mp4"
 
 
-@pytest.fixture
-def app_url(browser: Browser, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def app_url(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app with a store of its own."""
-    with running(free_port(), tmp_path / "store") as url:
+    with running(free_port(), tmp_path_factory.mktemp("whole") / "store") as url:
         yield url
 
 
@@ -74,3 +74,29 @@ def test_example_tile(browser: Browser, contexts: list[BrowserContext], app_url:
     expect(visitor.page.locator("#examples")).to_be_visible()
     assert visitor.errors == []
     assert OUTPUT.exists()
+
+
+def test_measured_in_chinese_to_the_end(browser: Browser, contexts: list[BrowserContext], app_url: str) -> None:
+    visitor = arrive(browser, contexts, app_url, locale="zh-CN").open()
+    page = visitor.page
+    visitor.upload(CLIP)
+    expect(page.locator("#run")).to_be_enabled()
+    visitor.run()
+    expect(page.locator("#progress")).to_contain_text("完成", timeout=60_000)
+    texts = visitor.cards().locator(".text").all_inner_texts()
+    assert len(texts) >= 3
+    assert not re.search(r"[A-Za-z]{2,}", re.sub("“[^”]*”", "", "".join(texts)))
+    assert any("切换到新镜头" in text for text in texts)
+    visitor.picture("chinese-captions")
+    report = page.locator("a[href$='.zh.html']").first.get_attribute("href")
+    told = page.evaluate("address => fetch(address).then(response => response.text())", report)
+    assert '<html lang="zh">' in told
+    assert "生成方式" in told
+    page.get_by_role("tab").nth(2).click()
+    expect(page.locator("#summary .text")).to_contain_text("共有 2 个镜头")
+    page.get_by_role("tab").nth(3).click()
+    visitor.ask("有几个镜头？")
+    expect(visitor.answered(0)).to_contain_text("2 个镜头：切换时间为 0:07")
+    visitor.picture("chinese-ask")
+    assert visitor.errors == []
+    assert visitor.outside == []
