@@ -350,6 +350,8 @@ sgv.room = (() => {
     // Each says who and in which language: the first may still be under way.
     act = (what) => send({ ...what, me: whoAmI(), language: sgv.words.spoken() });
     watch("value", () => hear(props.value));
+    // What is measured and written to files from now on is in the page's language.
+    new MutationObserver(() => act({ name: "language" })).observe(document.documentElement, { attributeFilter: ["lang"] });
     const token = new URLSearchParams(location.search).get("r");
     if (token) document.body.classList.add("sgv-presenting"); // a guest sees no workbench on the way
     const ticket = token ? null : saved("sgv-running", null);

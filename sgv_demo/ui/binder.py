@@ -203,7 +203,7 @@ class Page:
         ):
             result = parts[f"{name}_result"]
             begun = self.on.now(parts[f"{name}_run"].click, asked, given)
-            run = self.on.working(begun.then, handler, [*given, parts["engine"]], result)
+            run = self.on.working(begun.then, handler, [*given, parts["engine"], parts["language"]], result)
             stopped = lambda html, target=f"{name}_result": {target: writing.stopped(html)}  # noqa: E731
             ended = self.on.now(parts[f"{name}_stop"].click, stopped, [result], cancels=[run])
             self.on.now(ended.then, stopped, [result], queue=True, concurrency_limit=4)

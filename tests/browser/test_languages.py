@@ -50,7 +50,7 @@ NAMES = {
     *("OpenAI", "Gradio", "API", "MCP", "JSON", "WebVTT", "SRT", "Markdown", "CSV", "HTML", "GPU", "CPU", "LLaVA"),
     *("MOV", "WebM", "MKV", "Esc", "Top", "pan", "pans", "panning", "sharegpt", "video", "jsonl", "NeXT", "KHD"),
     *("Apache", "Community", "License", "captioner", "answerer", "engine", "base", "url", "URL", "model", "NAME"),
-    *("remote", "smolvlm", "Ctrl", "Enter", "float", "bfloat", "official", "SGV", "BASE", "MIT", "OCR"),
+    *("English", "remote", "smolvlm", "Ctrl", "Enter", "float", "bfloat", "official", "SGV", "BASE", "MIT", "OCR"),
 }
 """Latin words that Chinese texts keep: names, formats, options of the command line."""
 
@@ -256,6 +256,7 @@ def test_it_switches_live_and_back(visitor: Visitor, clip: Path) -> None:
     _switch(page, "简体中文")
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(visitor.button("run")).to_have_text(ZH["Run again"])
+    expect(page.locator("#bar a[href$='.zh.html']")).to_have_count(1)
     assert _english(page) == []
     _switch(page, "English")
     expect(page.locator("html")).to_have_attribute("lang", "en")

@@ -111,6 +111,8 @@ class RoomHandlers:
             match str(event.name):
                 case "hello":
                     return self._hello(visit, room, event)
+                case "language":
+                    return {"room": room, "language": room.language} | self._view(room)
                 case "open":
                     return self._open(visit, room, self._owned(room, event))
                 case "remove":

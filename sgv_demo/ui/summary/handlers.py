@@ -11,6 +11,7 @@ from sgv_demo.engines.turns.lane import Line
 from sgv_demo.errors import StoreError
 from sgv_demo.events import Delta, Event, Failed, Noted, Summarized, Working
 from sgv_demo.formats.captions_in import parse_captions, read_captions
+from sgv_demo.languages import Language
 from sgv_demo.options import GenerationOptions
 from sgv_demo.types import EngineInfo
 from sgv_demo.ui.boundary import boundary
@@ -30,12 +31,12 @@ class WritingHandlers:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def clip(self, file: str | None, text: str, engine: str) -> Iterator[Updates]:
+    def clip(self, file: str | None, text: str, engine: str, language: Language = "en") -> Iterator[Updates]:
         """Streams a summary of the captions in `file`, or else in `text`; nothing where there are none."""
         if not file and not text.strip():
             return iter(())
 
-        line = self.desk.line(engine)
+        line, how = self.desk.line(engine), GenerationOptions(language=language)
 
         def events() -> Iterator[EngineInfo | Event]:
             brought = read_captions(Path(file)) if file else parse_captions(text)
@@ -43,11 +44,11 @@ class WritingHandlers:
             yield captioner.info
             yield from map(Noted, brought.notes)
             with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-                yield from steps.summarize(brought.captions, line.captioner(slotted), GenerationOptions())
+                yield from steps.summarize(brought.captions, line.captioner(slotted), how)
 
         return self._stream(events(), "clip_result", engine, line)
 
-    def recaption(self, prompt: str, engine: str) -> Iterator[Updates]:
+    def recaption(self, prompt: str, engine: str, language: Language = "en") -> Iterator[Updates]:
         """Streams a detailed caption for `prompt`; nothing where there is none."""
         if not prompt.strip():
             return iter(())
@@ -59,7 +60,7 @@ class WritingHandlers:
             captioner = self.desk.captioner(engine)
             yield captioner.info
             with zerogpu.captioner_in_slots(captioner, self.desk.settings, 1) as slotted:
-                yield from recaption_events(line.captioner(slotted), prompt)
+                yield from recaption_events(line.captioner(slotted), prompt, GenerationOptions(language=language))
 
         return self._stream(events(), "recaption_result", engine, line)
 
