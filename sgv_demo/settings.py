@@ -148,6 +148,8 @@ class Settings:
     """Addresses that may show the page in a frame, such as https://example.org; empty: none, on a Space Hugging
     Face's."""
 
+    report_megabytes: int = 16
+    """Largest video, shared with a link, that the link's report holds inside."""
     served_key: str = field(default="", repr=False)
     """Key that clients of `serve-model` must send; empty: none, and only this machine may ask."""
     served_port: Annotated[int, Option(flag="port", least=1, most=65535)] = 8000

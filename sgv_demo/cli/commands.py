@@ -313,16 +313,18 @@ def serve_model(*, settings: Offering) -> None:
 def _save(analysis: Analysis, pictures: Pictures, out: Outputs, language: Language) -> None:
     """Every file that was asked for; a dataset file is added to, the others are replaced."""
     from sgv_demo.dataset.record import append
-    from sgv_demo.formats.table import FORMATS
+    from sgv_demo.formats.table import FORMATS, Beside
     from sgv_demo.results.review import NONE
+
+    beside = Beside(pictures, language)
 
     for form in FORMATS:
         target = out.get(form.name)
         if target is None:
             continue
         if target == "-":
-            sys.stdout.write(form.make(analysis, NONE, pictures, language))
+            sys.stdout.write(form.make(analysis, NONE, beside))
         elif form.name == "dataset":
             append(Path(target), analysis)
         else:
-            Path(target).write_text(form.make(analysis, NONE, pictures, language), encoding="utf-8", newline="")
+            Path(target).write_text(form.make(analysis, NONE, beside), encoding="utf-8", newline="")

@@ -1,14 +1,17 @@
 """An `Analysis` with its review as one HTML file that needs nothing else: for people who install nothing.
 
-Pictures are inside as data URIs; there is no script, and a content policy in the file forbids whatever is remote.
+Pictures are inside as data URIs, and a content policy in the file forbids whatever is remote. There is no script, but
+for one where the video is inside, too: it takes a click on a time there, and the policy names it by its hash.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -30,10 +33,23 @@ _STRIP = 12
 """Most pictures shown for a caption of the whole range."""
 
 
-def to_html(analysis: Analysis, review: Review = NONE, pictures: Pictures | None = None) -> str:
-    """The report. `pictures`: JPEG files of keyframes by index; those that are missing leave no gap."""
+def to_html(
+    analysis: Analysis, review: Review = NONE, pictures: Pictures | None = None, film: Path | None = None
+) -> str:
+    """The report.
+
+    Args:
+        analysis: the result.
+        review: what was said about it.
+        pictures: JPEG files of keyframes by index; those that are missing leave no gap.
+        film: the video, to be inside; one that browsers don't play stays outside.
+
+    Raises:
+        OSError: `film` can't be read.
+    """
     name = analysis.video.name if analysis.video else "Video"
     figures = _Figures(pictures or {})
+    inside = _inside(film)
     body = macros("report").body(
         name,
         _facts(analysis),
@@ -42,13 +58,34 @@ def to_html(analysis: Analysis, review: Review = NONE, pictures: Pictures | None
         _chapters(review.edited(analysis)),
         _timeline(analysis),
         _ratings(analysis, review),
-        _captions(analysis, review, figures),
+        _captions(analysis, review, figures, "#film" if inside else _beside(analysis)),
         analysis.notes,
         _made(analysis),
         {"legend": LEGEND, "found": [(prompt.steps, prompt.text) for prompt in prompts(analysis)]},
     )
     style = Markup((ASSETS / "report.css").read_text(encoding="utf-8"))  # our own file
-    return str(macros("report").page(name, style, body)).lstrip()
+    return str(
+        macros("report").page(name, style, body, *([_POLICY, _FILM.format(inside), _SEEK] if inside else ["", "", ""]))
+    ).lstrip()
+
+
+_SEEK = Markup("""addEventListener("click", (event) => {
+  const time = event.target.closest('a[href^="#film"]');
+  const film = document.getElementById("film");
+  if (!time || !film) return;
+  film.currentTime = Number(time.hash.split("#t=")[1] ?? 0);
+  film.play();
+});""")
+_POLICY = f"; media-src data:; script-src 'sha256-{base64.b64encode(hashlib.sha256(_SEEK.encode()).digest()).decode()}'"
+_FILM = Markup('<video id="film" controls preload="metadata" src="{}"></video>')
+_PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
+"""Endings of what every browser plays."""
+
+
+def _inside(film: Path | None) -> str:
+    """The video as a data URI; empty for none."""
+    kind = _PLAYED.get(film.suffix.lower()) if film else None
+    return f"data:{kind};base64,{base64.b64encode(film.read_bytes()).decode('ascii')}" if film and kind else ""
 
 
 def _facts(analysis: Analysis) -> str:
@@ -73,11 +110,12 @@ def _ratings(analysis: Analysis, review: Review) -> Markup:
     return macros("report").ratings(bars, words)
 
 
-def _captions(analysis: Analysis, review: Review, figures: _Figures) -> dict[str, Any]:
+def _captions(analysis: Analysis, review: Review, figures: _Figures, film: str) -> dict[str, Any]:
+    """`film`: where times lead, the video beside the file or the one inside."""
     missing = len(analysis.keyframes) - figures.count if figures.count else 0
     note = f"{missing} of {len(analysis.keyframes)} keyframes come without a picture." if missing > 0 else ""
-    cards = [_card(analysis, caption, review, figures) for caption in analysis.captions]
-    return {"cards": cards, "missing": note, "video": _beside(analysis)}
+    cards = [_card(analysis, caption, review, figures, film) for caption in analysis.captions]
+    return {"cards": cards, "missing": note, "video": film}
 
 
 def _beside(analysis: Analysis) -> str:
@@ -195,7 +233,7 @@ def _shown(analysis: Analysis, caption: Caption) -> list[KeyframeMark]:
     return [k for k in analysis.keyframes if any(abs(k.time - time) < 0.001 for time in times)]
 
 
-def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figures) -> dict[str, Any]:
+def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figures, film: str) -> dict[str, Any]:
     """What the template's `one` takes."""
     verdict = review.of(caption.index)
     return {
@@ -207,7 +245,7 @@ def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figure
         "chips": evidence_phrases(caption.evidence) if caption.evidence else (),
         "questions": questions_about(analysis, caption, review),
         "how": step_line(caption.trace),
-        "video": _beside(analysis),
+        "video": film,
     }
 
 

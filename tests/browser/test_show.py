@@ -192,6 +192,29 @@ def test_a_shared_link_opens_as_a_presentation(
         assert guest.outside == []
 
 
+def test_the_report_of_a_link_with_its_video_plays_it(
+    visitor: Visitor, browser: Browser, contexts: list[BrowserContext], server: Server, clip: Path, tmp_path: Path
+) -> None:
+    page = visitor.ready(clip).run().done().page
+    page.locator("[data-room=share]").click()
+    page.get_by_label("with the video itself").check()
+    page.get_by_role("button", name="Make a link").click()
+    guest = arrive(browser, contexts, server.url)
+    guest.page.goto(page.get_by_label("Link", exact=True).input_value())
+    guest.page.get_by_role("button", name="Look closer").click()
+    with guest.page.expect_download() as got:
+        guest.page.locator("#bar a[href$='.html']").click()
+    report = tmp_path / "report.html"
+    got.value.save_as(report)
+    guest.page.goto(report.as_uri())
+    guest.page.wait_for_function("document.querySelector('#film').readyState >= 1")
+    guest.page.locator("article .span a").nth(3).click()
+    guest.page.wait_for_function("document.querySelector('#film').currentTime >= 4")
+    guest.picture("report-with-video")
+    assert guest.errors == []
+    assert guest.outside == []
+
+
 def test_a_result_without_its_video_is_shown_by_its_frames(
     visitor: Visitor, browser: Browser, contexts: list[BrowserContext], server: Server, clip: Path
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from sgv_demo.formats.captions_in import parse_captions
 from sgv_demo.formats.exports import cues, evidence_phrases, to_markdown, to_srt, to_vtt
-from sgv_demo.formats.table import FORMATS, to_json
+from sgv_demo.formats.table import FORMATS, Beside, to_json
 from sgv_demo.options import AnalysisOptions, SamplingOptions
 from sgv_demo.results.provenance import told
 from sgv_demo.results.review import NONE
@@ -125,13 +125,13 @@ def test_every_format_but_subrip_says_how_it_was_made() -> None:
     whole = analysis(captions=told_captions, options=options, summary_trace=TraceMark("Sum <it> up", 7, 9, 1.5))
     forms = {form.name: form for form in FORMATS}
     for name in ("html", "markdown", "vtt"):
-        text = unescape(forms[name].make(whole, NONE, {}, "en")).replace("\\", "")
+        text = unescape(forms[name].make(whole, NONE, Beside())).replace("\\", "")
         for _, value in told(whole):
             assert value in text, (name, value)
         for value in ("2 s", "the end of the video", "0.87", "1,024 tokens", "PP-OCR", "3.5 s", "Sum <it> up"):
             assert value in text, (name, value)
         assert "Say <what> frame 1 shows" in text or "Say <what> frame {number} shows" in text, name
-    row = next(csv.DictReader(StringIO(forms["csv"].make(whole, NONE, {}, "en").removeprefix("\ufeff"))))
+    row = next(csv.DictReader(StringIO(forms["csv"].make(whole, NONE, Beside()).removeprefix("\ufeff"))))
     assert (row["engine"], row["every_s"], row["threshold"], row["max_new_tokens"]) == (
         "Scripted, for tests", "2.0", "0.87", "1024",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import json
 import os
@@ -19,7 +20,7 @@ import pytest
 
 from sgv_demo.formats.report import to_html
 from sgv_demo.formats.spreadsheet import COLUMNS, to_csv
-from sgv_demo.formats.table import FORMATS, to_json
+from sgv_demo.formats.table import FORMATS, Beside, to_json
 from sgv_demo.formats.thumbnails import small, stored
 from sgv_demo.results import record, review
 from sgv_demo.results.provenance import facts
@@ -93,6 +94,20 @@ def test_the_report_holds_nothing_remote_and_nothing_that_runs() -> None:
     assert "/home" not in text
 
 
+def test_a_video_inside_the_report_is_the_video_given_and_its_script_the_only_one(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"\x00\x01 video")
+    text = to_html(analysis(), NONE, {}, film)
+    (inside,) = re.findall(r'<video [^>]*src="data:video/mp4;base64,([^"]+)"', text)
+    assert base64.b64decode(inside) == film.read_bytes()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in unescape(text)
+    assert len(re.findall('<a href="#film#t=[02]">', text)) == len(analysis().captions)
+    strange = film.rename(tmp_path / "film.mkv")
+    assert to_html(analysis(), NONE, {}, strange) == to_html(analysis())
+
+
 def test_pictures_of_the_report_are_the_pictures_given() -> None:
     picture = _jpeg()
     text = to_html(analysis(), NONE, {1: picture})
@@ -155,7 +170,7 @@ def test_a_text_is_no_formula(start: str) -> None:
 def test_every_format_makes_a_text_and_edits_are_in_it() -> None:
     assert len({form.suffix for form in FORMATS}) == len(FORMATS)
     for form in FORMATS:
-        text = form.make(analysis(), REVIEW, {}, "en")
+        text = form.make(analysis(), REVIEW, Beside())
         assert "pans left" in re.sub(r"</?(ins|del)>", "", text), form.name
 
 
@@ -169,14 +184,14 @@ def test_headings_are_in_the_chosen_language_and_what_others_wrote_stays() -> No
     names = "CPU caption before Top-p sgv-demo PP-OCR JSON CSV WEBVTT NOTE fps"
     kept = set(re.findall(r"[A-Za-z]+", f"{theirs} {names}"))
     for form in FORMATS:
-        text = form.make(whole, REVIEW, {0: _jpeg(), 1: _jpeg()}, "zh")
+        text = form.make(whole, REVIEW, Beside({0: _jpeg(), 1: _jpeg()}, "zh"))
         if form.name in ("html", "markdown", "vtt"):
             assert "生成方式" in text
             assert "字幕" in text
             shown = re.sub(r"<style>.*?</style>|<[^>]*>", " ", unescape(text).replace("\\", ""), flags=re.DOTALL)
             assert set(re.findall(r"[A-Za-z]{3,}", shown)) - kept == set()
         else:
-            assert text == form.make(whole, REVIEW, {}, "en")
+            assert text == form.make(whole, REVIEW, Beside())
 
 
 def test_a_file_name_of_any_bytes_is_written_and_reads_back() -> None:
@@ -184,7 +199,7 @@ def test_a_file_name_of_any_bytes_is_written_and_reads_back() -> None:
     assert video is not None
     odd = analysis(video=replace(video, path=Path(os.fsdecode(b"clip\xff\x1b[31m\nend.mp4"))))
     for form in FORMATS:
-        text = form.make(odd, NONE, {}, "en")
+        text = form.make(odd, NONE, Beside())
         assert "\x1b" not in text, form.name
         assert text.encode().decode() == text, form.name
     again = record.from_record(json.loads(to_json(odd, NONE))).video

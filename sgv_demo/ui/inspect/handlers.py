@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -195,7 +196,8 @@ class RoomHandlers:
         try:
             result = self.desk.store.folder(shown.key)
             if link is not None:
-                files = exporting.write(shown, link.folder / "exports", result, link.review, room.language)
+                film, folder = self._small(link), link.folder / "exports"
+                files = exporting.write(shown, folder, result, link.review, room.language, film)
                 return [(label, link_address(link.token, f"exports/{path.name}")) for label, path in files]
             folder = self.desk.people.folder(shown.key, room.person) / "exports"
             files = exporting.write(shown, folder, result, room.review, room.language)
@@ -203,6 +205,11 @@ class RoomHandlers:
         except (OSError, StoreError):
             log.exception("Can't write the exports")
             return []
+
+    def _small(self, link: Link) -> Path | None:
+        """The video that was shared with a link, where a report can hold it."""
+        most = self.desk.settings.report_megabytes * 1_000_000
+        return link.video if link.video and link.video.stat().st_size <= most else None
 
     def _shown(self, room: Room, run: int) -> dict[str, Any]:
         if room.shown is None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from sgv_demo.events import Analysis
-from sgv_demo.formats.table import FORMATS
+from sgv_demo.formats.table import FORMATS, Beside
 from sgv_demo.formats.thumbnails import stored
 from sgv_demo.languages import Language
 from sgv_demo.results.log import write_whole
@@ -25,9 +25,15 @@ def stem(name: str) -> str:
 
 
 def write(
-    analysis: Analysis, folder: Path, result: Path, review: Review = NONE, language: Language = "en"
+    analysis: Analysis,
+    folder: Path,
+    result: Path,
+    review: Review = NONE,
+    language: Language = "en",
+    film: Path | None = None,
 ) -> list[tuple[str, Path]]:
-    """Writes every format into `folder`; the pictures are in the folder `result`. Returns (format, file).
+    """Writes every format into `folder`; the pictures are in the folder `result`; `film` is put into the
+    report. Returns (format, file).
 
     A file in another language than English has the language in its name, as players expect it of subtitles.
 
@@ -35,10 +41,10 @@ def write(
         OSError: the disk is full or not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = stored(result, analysis.keyframes[:_PICTURES])
+    beside = Beside(stored(result, analysis.keyframes[:_PICTURES]), language, film)
     made = _paths(analysis, folder, language)
     for form, (_, path) in zip(FORMATS, made, strict=True):
-        write_whole(path, form.make(analysis, review, pictures, language).encode("utf-8", "replace"))
+        write_whole(path, form.make(analysis, review, beside).encode("utf-8", "replace"))
     return made
 
 
