@@ -211,4 +211,4 @@ def test_progress_bar_says_how_fast(monkeypatch):
     )
     clock[0] += 20.0
     bar.update(1_000_000_000)
-    assert told == ["Downloading owner/name (2.0 GB of 4.0 GB, 50 MB a second)"]
+    assert told == ["Downloading owner/name (2.0 GB of 4.0 GB, 50 MB a second, about 40 s left)"]

@@ -82,6 +82,8 @@ OTHERS = (
     "SmolVLM2, a small general model (not ShareGPT4Video)",
     "Downloading openai/clip (12 MB of 1.7 GB) 40%",
     "Downloading openai/clip (12 MB of 1.7 GB, 3 MB a second) 40%",
+    "Downloading openai/clip (12 MB of 1.7 GB, 3 MB a second, about 9 min left) 1%",
+    "Downloading openai/clip (12 MB of 1.7 GB, 3 MB a second, about 9 min left)",
     "Checking openai/clip",
 )
 """Sentences that the code puts together in ways that its reading can't see."""

@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
 from tqdm.auto import tqdm
 
 from sgv_demo.errors import EngineError
-from sgv_demo.times import gigabytes
+from sgv_demo.times import gigabytes, length
 
 Progress: TypeAlias = "Callable[[str, float | None], None]"
 """(what is being done, done share 0..1 or None)."""
@@ -194,7 +194,11 @@ def _bar(model: str, total: int, progress: Progress | None) -> type[tqdm]:
 
         def _pace(self) -> str:
             seconds = time.monotonic() - self._began
-            return f", {gigabytes(int((self._done - self._before) / seconds))} a second" if seconds > 1 else ""
+            rate = (self._done - self._before) / seconds if seconds > 1 else 0.0
+            if not rate or not total:
+                return ""
+            left = f", about {length((total - self._done) / rate)} left" if self._done < total else ""
+            return f", {gigabytes(rate)} a second{left}"
 
     return Bar
 
