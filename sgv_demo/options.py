@@ -121,11 +121,17 @@ class AnalysisOptions:
     """Everything the user chose for one run; part of a stored result's key."""
 
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
-    mode: Annotated[Literal["sliding", "fast"], Option(label="Captions", place=7)] = "sliding"
-    """sliding: a caption for each pair of keyframes; fast: one for all."""
+    mode: Annotated[Literal["sliding", "fast", "sheet"], Option(label="Captions", place=7)] = "sliding"
+    """sliding: a caption for each pair of keyframes; fast: one for all; sheet: one for all, laid out in one picture, by
+    an engine that otherwise takes several."""
     generation: GenerationOptions = field(default_factory=GenerationOptions)
     summarize: Annotated[bool, Option(label="Summary written", flag="summary")] = True
     """Sum the captions up."""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether there is one caption for all keyframes."""
+        return self.mode != "sliding"
 
     def in_force(self) -> dict[str, Any]:
         """Every option by name, with the similarity's own threshold where none was chosen."""

@@ -52,9 +52,12 @@ def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, setting
 def settle(options: AnalysisOptions, engine: EngineInfo, settings: Settings) -> AnalysisOptions:
     """`options` as a run has them: what they leave open is decided, and what the engine can't do without is there.
 
-    An engine that writes from measurements gets them; to another one, their language makes no difference.
+    An engine that writes from measurements gets them; to another one, their language makes no difference. One that sees
+    one picture at a time has all keyframes in it when it is fast, too.
     """
     sampling = settled(options.sampling, settings)
+    if options.mode == "sheet" and not engine.sees_several:
+        options = replace(options, mode="fast")
     if engine.needs_evidence:
         return replace(options, sampling=replace(sampling, measure=True))
     generation = replace(options.generation, language=GenerationOptions().language)
@@ -123,10 +126,10 @@ class _Run:
     def events(self) -> Iterator[Event]:
         """Everything up to `Finished`, or up to a `Failed`."""
         started = time.monotonic()
-        steps = self._fast() if self.options.mode == "fast" else self._sliding()
+        steps = self._fast() if self.options.at_once else self._sliding()
         if not (yield from steps):
             return
-        if self.options.summarize and self.options.mode == "sliding":
+        if self.options.summarize and not self.options.at_once:
             how = self.options.generation
             if not (yield from summarize(self.captions, self.captioner, how, blank_is_fine=self.published)):
                 return
@@ -163,7 +166,8 @@ class _Run:
                 evidence += [item.evidence] if item.evidence else []
             else:
                 yield item
-        make = partial(self.captioner.overview, keyframes, evidence, self.options.generation)
+        sheet = self.options.mode == "sheet"
+        make = partial(self.captioner.overview, keyframes, evidence, self.options.generation, sheet=sheet)
         return (yield from self._step(keyframes[0], keyframes[-1], None, make))
 
     def _watch(self, sampling: SamplingOptions, settings: Settings) -> Generator[Event | Step, None, None]:

@@ -306,6 +306,8 @@ class EngineInfo:
     """Changes when the weights change; part of a stored result's key."""
     needs_evidence: bool = False
     """True when the engine writes from measurements and is useless without them."""
+    sees_several: bool = False
+    """True when it takes several pictures at once, so that one sheet of them all is another way to ask."""
 
 
 @dataclass(frozen=True, slots=True)

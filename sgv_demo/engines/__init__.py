@@ -72,7 +72,11 @@ class Captioner(Protocol):
         ...
 
     def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+        self,
+        keyframes: Sequence[Keyframe],
+        evidence: Sequence[Evidence],
+        options: GenerationOptions,
+        sheet: bool = False,
     ) -> Generation:
         """Fast captioning: one text for all keyframes at once."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sgv_demo.engines import Scene, prompts
+from sgv_demo.engines import Scene, compose, prompts
 from sgv_demo.errors import EngineError
 from sgv_demo.options import GenerationOptions
 from sgv_demo.types import Caption, Evidence, Generation, Keyframe, Picture, Turn
@@ -40,15 +40,25 @@ class GeneralModel:
         return self._say(prompts.plain_difference(previous, numbers, times), pictures, options)
 
     def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+        self,
+        keyframes: Sequence[Keyframe],
+        evidence: Sequence[Evidence],
+        options: GenerationOptions,
+        sheet: bool = False,
     ) -> Generation:
         """Fast captioning: one text for all keyframes, thinned out to what the model takes at once.
+
+        `sheet`: all of them in one picture, laid out in a grid, instead of a picture each.
 
         Raises:
             EngineError: there are no keyframes.
         """
         if not keyframes:
             raise EngineError("There are no keyframes to describe; choose another range.")
+        if sheet:
+            picture = compose.shown_grid([keyframe.frame.image for keyframe in keyframes])
+            times = [keyframe.stated_time for keyframe in keyframes]
+            return self._say(prompts.plain_sheet(times), [(times[0], picture)], options)
         return self._say(prompts.PLAIN_OVERVIEW, [(k.stated_time, k.frame.image) for k in keyframes], options)
 
     def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:

@@ -133,6 +133,15 @@ PLAIN_DESCRIBE = "This is the first frame of a video. Describe in detail what it
 PLAIN_OVERVIEW = "Describe this video in detail, in the order in which things happen."
 
 
+def plain_sheet(times: Sequence[float]) -> str:
+    """All keyframes in one picture (the paper's "frame concatenation"), in words of our own; `times` in seconds."""
+    listed = ", ".join(f"{time:.1f}" for time in times)
+    return (
+        f"The picture holds {len(times)} frames of one video, row by row in the order of time, taken at these seconds: "
+        f"{listed}. {PLAIN_OVERVIEW}"
+    )
+
+
 def plain_difference(previous: str, numbers: tuple[int, int], times: tuple[float, float]) -> str:
     """What changed between two frames: as the paper had GPT-4V annotate, in words of our own.
 

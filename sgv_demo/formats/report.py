@@ -64,20 +64,11 @@ def to_html(
         {"legend": LEGEND, "found": [(prompt.steps, prompt.text) for prompt in prompts(analysis)]},
     )
     style = Markup((ASSETS / "report.css").read_text(encoding="utf-8"))  # our own file
-    return str(
-        macros("report").page(name, style, body, *([_POLICY, _FILM.format(inside), _SEEK] if inside else ["", "", ""]))
-    ).lstrip()
+    seek = (ASSETS / "report.js").read_text(encoding="utf-8") if inside else ""
+    digest = base64.b64encode(hashlib.sha256(seek.encode()).digest()).decode()
+    return str(macros("report").page(name, style, body, inside, Markup(seek), digest)).lstrip()
 
 
-_SEEK = Markup("""addEventListener("click", (event) => {
-  const time = event.target.closest('a[href^="#film"]');
-  const film = document.getElementById("film");
-  if (!time || !film) return;
-  film.currentTime = Number(time.hash.split("#t=")[1] ?? 0);
-  film.play();
-});""")
-_POLICY = f"; media-src data:; script-src 'sha256-{base64.b64encode(hashlib.sha256(_SEEK.encode()).digest()).decode()}'"
-_FILM = Markup('<video id="film" controls preload="metadata" src="{}"></video>')
 _PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
 """Endings of what every browser plays."""
 
@@ -226,7 +217,7 @@ class _Figures:
 
 def _shown(analysis: Analysis, caption: Caption) -> list[KeyframeMark]:
     """The pair that a caption is about, or a strip of what lies in its range."""
-    if analysis.options.mode == "fast":
+    if analysis.options.at_once:
         inside = [k for k in analysis.keyframes if caption.start <= k.time <= caption.end]
         return inside[:: max(1, -(-len(inside) // _STRIP))]
     times = (caption.start, caption.end)
@@ -240,7 +231,7 @@ def _card(analysis: Analysis, caption: Caption, review: Review, figures: _Figure
         "caption": caption,
         "verdict": verdict,
         "figures": list(filter(None, map(figures.of, _shown(analysis, caption)))),
-        "fast": analysis.options.mode == "fast",
+        "fast": analysis.options.at_once,
         "edit": None if verdict.text is None else differences(caption.text, verdict.text),
         "chips": evidence_phrases(caption.evidence) if caption.evidence else (),
         "questions": questions_about(analysis, caption, review),

@@ -100,7 +100,7 @@ def prompts(analysis: Analysis) -> list[Prompt]:
     for place, text in _abridged(analysis):
         alike.setdefault(_NUMBERS.sub(NUMBER, text), []).append((place, text))
     found = [Prompt(_steps([p for p, _ in rows]), _common([text for _, text in rows])) for rows in alike.values()]
-    if analysis.options.mode == "sliding" and analysis.summary_trace and analysis.summary_trace.prompt:
+    if not analysis.options.at_once and analysis.summary_trace and analysis.summary_trace.prompt:
         named = [(caption, f"{{caption {caption.index + 1}}}") for caption in analysis.captions]
         found.append(Prompt("summary", _folded(_replaced(analysis.summary_trace.prompt, named))))
     return found

@@ -67,7 +67,9 @@ def key_of(content: str, engine: EngineInfo, options: AnalysisOptions, extra: It
     chosen = asdict(options)
     if options.generation.language == GenerationOptions().language:
         del chosen["generation"]["language"]  # results from before there was a choice are found
-    parts = [__version__, content, asdict(engine), chosen, [str(x) for x in extra]]
+    made = asdict(engine)
+    del made["sees_several"]  # follows from the rest
+    parts = [__version__, content, made, chosen, [str(x) for x in extra]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
 
 

@@ -22,6 +22,7 @@ from sgv_demo.ui.summary.handlers import WritingHandlers
 from sgv_demo.ui.video.controls import (
     ASKING,
     CONTROLS,
+    MODES,
     PUBLISHED_ANSWERING,
     PUBLISHED_DECODING,
     AskControls,
@@ -143,10 +144,15 @@ class Page:
         for begun in (
             self.on.now(parts["run"].click, of(video.begin), state),
             self.on.now(parts["restart"].click, restart, [parts["visit"], parts["room"], *self.controls]),
-            self.on.now(parts["other_way"].click, of(video.other_way), state),
         ):
             runs.append(self.on.working(begun.then, of(video.run), state, parts["progress"]))
             self._shows_engines(runs[-1])
+        begun = self.on.now(parts["other_ways"].click, of(video.other_ways), state)
+        for _ in MODES[1:]:
+            runs.append(self.on.working(begun.then, of(video.run), state, parts["progress"]))
+            self._shows_engines(runs[-1])
+            # Only what was kept may be followed by the next.
+            begun = self.on.now(self._settles(runs[-1]).then, of(video.next_way), state)
         stopped = self.on.now(parts["stop"].click, of(video.stop), state, cancels=runs)
         written = self.on.now(stopped.then, of(video.after_stop), state, queue=True, concurrency_limit=4)
         came = self.on.now(parts["player"].change, video.looking, [parts["visit"], parts["player"]])
@@ -164,7 +170,7 @@ class Page:
         self.on.now(parts["published_decoding"].click, lambda: dict(PUBLISHED_DECODING), [])
         self.on.on_data(parts["examples"].pick, lambda e: {"player": str(self.desk.examples[int(e.index)])}, [])
         self.on.on_data(parts["timeline"].range, _ranged, [])
-        return [*runs, written]
+        return [*runs[:2], written]
 
     def _bind_ask(self) -> None:
         parts, ask = self.parts, self.ask
@@ -225,12 +231,17 @@ class Page:
         """A run may have loaded an engine."""
         self.on.now(event.then, self.engines.view, [self.parts["engine"], self.parts["answerer"]])
 
+    def _settles(self, event: Any) -> Any:
+        """What a run left is kept when `event` is over."""
+        given = [self.parts[name] for name in ("visit", "room", "left", "right")]
+        return self.on.now(event.then, self.room.settled, given)
+
     def _bind_room(self, settled: list[Any]) -> None:
         parts, room = self.parts, self.room
         shown = [parts["visit"], parts["room"]]
         sides = [parts["left"], parts["right"]]
         for event in settled:
-            self.on.now(event.then, room.settled, [*shown, *sides])
+            self._settles(event)
         self.on.on_data(parts["channel"].act, self._act, shown, trigger_mode="multiple")
         for side in sides:
             self.on.now(side.input, room.compared, [parts["room"], *sides])

@@ -52,6 +52,8 @@ class Visit:
     """Counts runs, so that the page knows when to clear its lists."""
     take: str = ""
     """Set by Start over where others have the same result: the new one is kept beside it."""
+    ways: tuple[str, ...] = ()
+    """Modes in which the video is to be captioned after this run."""
     interrupted: bool = False
     """Whether the run was cut off with its page, and not stopped."""
     token: Token = field(default_factory=Token, compare=False)

@@ -252,7 +252,7 @@ def test_ones_own_result_can_be_presented_with_ones_corrections(visitor: Visitor
 def test_both_strategies_stand_side_by_side_after_one_click(visitor: Visitor, clip: Path) -> None:
     page = visitor.ready(clip).run().done().page
     visitor.room("Compare")
-    page.get_by_role("button", name="Run it the other way, too").click()
+    page.get_by_role("button", name="Run the other ways, too").click()
     table = page.get_by_role("table", name="Captions side by side")
     expect(table.get_by_role("columnheader").nth(1)).to_contain_text("sliding")
     expect(table.get_by_role("columnheader").nth(2)).to_contain_text("fast")
@@ -262,3 +262,20 @@ def test_both_strategies_stand_side_by_side_after_one_click(visitor: Visitor, cl
         )
     expect(table).to_contain_text("All 4 keyframes at once")
     visitor.picture("strategies")
+
+
+def test_an_engine_that_takes_several_pictures_writes_in_all_three_ways_after_one_click(
+    visitor: Visitor, server: Server, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = server.desk.captioner("scripted")
+    monkeypatch.setattr(engine, "info", replace(engine.info, sees_several=True))
+    page = visitor.ready(clip).run().done().page
+    visitor.room("Compare")
+    page.get_by_role("button", name="Run the other ways, too").click()
+    costs = page.get_by_role("table", name="What each took").get_by_role("row")
+    expect(costs).to_have_count(3)
+    for row, way in zip(costs.all(), ("sliding", "fast", "sheet"), strict=True):
+        expect(row).to_contain_text(re.compile(rf"{way}.*[\d,]+ tokens in, [\d,]+ out · [\d.]+ s"))
+    expect(page.get_by_role("table", name="Captions side by side")).to_contain_text("All 4 keyframes on a sheet")
+    assert not visitor.sideways()
+    visitor.picture("three-strategies")

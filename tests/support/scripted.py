@@ -82,9 +82,14 @@ class ScriptedCaptioner:
         return self.script.say("difference", text)
 
     def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+        self,
+        keyframes: Sequence[Keyframe],
+        evidence: Sequence[Evidence],
+        options: GenerationOptions,
+        sheet: bool = False,
     ) -> Generation:
-        return self.script.say("overview", f"All {len(keyframes)} keyframes at once, in one text.")
+        how = "on a sheet" if sheet else "at once"
+        return self.script.say("overview", f"All {len(keyframes)} keyframes {how}, in one text.")
 
     def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
         return self.script.say("summarize", f"A summary of {len(captions)} captions, with a change at 0:02 and more.")

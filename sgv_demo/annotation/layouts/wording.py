@@ -59,19 +59,20 @@ def _field(entry: Entry, field: Field) -> str:
     if field == "captions":
         return "\n".join(texts)
     if field == "fast":
-        return texts[0] if texts and _mode(entry) == "fast" else ""
+        return texts[0] if texts and _whole(entry) else ""
     summary = entry.summary.strip()
     if field == "summary":
-        return summary or (texts[0] if texts and _mode(entry) == "fast" else "")
+        return summary or (texts[0] if texts and _whole(entry) else "")
     text = summary or (texts[0] if texts else "")
     ends = _ends(_SENTENCE, text)
     return text[: ends[0]].strip() if ends else text
 
 
-def _mode(entry: Entry) -> str:
+def _whole(entry: Entry) -> bool:
+    """Whether its one caption is about the whole video."""
     own = entry.extra.get(FIELD)
     settings = own.get("settings") if isinstance(own, Mapping) else None
-    return str(settings.get("mode", "")) if isinstance(settings, Mapping) else ""
+    return isinstance(settings, Mapping) and settings.get("mode") in ("fast", "sheet")
 
 
 def _ends(pattern: re.Pattern[str], text: str) -> list[int]:

@@ -86,7 +86,11 @@ class MeasuredCaptioner:
         return _generation(told, time.monotonic(), options.language)
 
     def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+        self,
+        keyframes: Sequence[Keyframe],
+        evidence: Sequence[Evidence],
+        options: GenerationOptions,
+        sheet: bool = False,
     ) -> Generation:
         """The whole range at once."""
         marks = tuple(keyframe.mark() for keyframe in keyframes)

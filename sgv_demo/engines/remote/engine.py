@@ -62,6 +62,7 @@ class Remote(GeneralModel):
             device="remote",
             model=name,
             fingerprint=hashlib.sha256("\n".join((model, *whose)).encode()).hexdigest()[:12],
+            sees_several=True,
         )
 
     def count_tokens(self, text: str) -> int:

@@ -66,9 +66,13 @@ class Roles:
         return self.ask(Question("difference", text, picture), options)
 
     def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+        self,
+        keyframes: Sequence[Keyframe],
+        evidence: Sequence[Evidence],
+        options: GenerationOptions,
+        sheet: bool = False,
     ) -> Generation:
-        """Fast captioning: one text for all keyframes in one column; `evidence` is not used.
+        """Fast captioning: one text for all keyframes in one column, which is its `sheet`; `evidence` isn't used.
 
         Raises:
             EngineError: there are no keyframes.

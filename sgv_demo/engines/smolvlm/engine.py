@@ -294,6 +294,7 @@ def load(
         model=label,
         dtype=str(kind).removeprefix("torch."),
         licence=LICENCE,
+        sees_several=True,
     )
     return SmolVLM(network, tokenizer, processor, info)
 

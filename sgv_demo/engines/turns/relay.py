@@ -42,10 +42,14 @@ class RelayCaptioner:
         return self._run("difference", (before, after, evidence, previous, options))
 
     def overview(
-        self, keyframes: Sequence[Keyframe], evidence: Sequence[Evidence], options: GenerationOptions
+        self,
+        keyframes: Sequence[Keyframe],
+        evidence: Sequence[Evidence],
+        options: GenerationOptions,
+        sheet: bool = False,
     ) -> Generation:
         """One text for all keyframes."""
-        return self._run("overview", (tuple(keyframes), tuple(evidence), options))
+        return self._run("overview", (tuple(keyframes), tuple(evidence), options, sheet))
 
     def summarize(self, captions: Sequence[Caption], options: GenerationOptions) -> Generation:
         """Sums up captions in time order."""

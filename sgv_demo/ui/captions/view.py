@@ -90,7 +90,7 @@ def card(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> Marku
 
 def pictures(caption: Caption | Delta, analysis: Analysis, url: PictureUrl) -> list[tuple[str, float, str]]:
     """(address, seconds, name) of the frames that a caption is about."""
-    if analysis.options.mode == "fast":
+    if analysis.options.at_once:
         chosen = [k for k in analysis.keyframes if caption.start <= k.time <= caption.end]
         step = max(1, -(-len(chosen) // _MOST_FRAMES))
         return [(url(k.picture), k.time, "Keyframe") for k in chosen[::step]]
@@ -107,7 +107,7 @@ def _evidence_at(analysis: Analysis, start: float, end: float) -> Evidence | Non
 
 def written_by(analysis: Analysis, better: Offered | None = None) -> Markup:
     """Who wrote the captions, and in which mode; `better`: a model that would say more and can be fetched."""
-    mode = "one caption for all keyframes" if analysis.options.mode == "fast" else "one caption for each pair"
+    mode = "one caption for all keyframes" if analysis.options.at_once else "one caption for each pair"
     offer = better if analysis.engine.name == MEASURED.name else None
     return macros("captions").written_by(analysis.engine.label, mode, offer)
 

@@ -18,14 +18,15 @@ def build() -> dict[str, Any]:
         made["left"] = gr.Dropdown([], value=None, label=say("Left"), interactive=True, min_width=200)
         made["right"] = gr.Dropdown([], value=None, label=say("Right"), interactive=True, min_width=200)
     with gr.Row(elem_id="strategies", elem_classes="buttons"):
-        made["other_way"] = gr.Button(
-            say("Run it the other way, too"), size="sm", scale=0, min_width=200, interactive=False, elem_id="other-way"
+        made["other_ways"] = gr.Button(
+            say("Run the other ways, too"), size="sm", scale=0, min_width=200, interactive=False, elem_id="other-ways"
         )
         gr.HTML(
             hint(
-                "Pair by pair, or all keyframes at once: the same engine writes both, and what each took is beside it."
+                "Pair by pair, all keyframes at once, or all on one sheet where an engine takes several pictures: "
+                "the same engine writes each, and what each took is beside it."
             ),
-            elem_id="other-way-hint",
+            elem_id="other-ways-hint",
         )
     made["comparison"] = gr.HTML(
         comparison.page(None, None), js_on_load="sgv.frames.compare(element)", elem_id="comparison"

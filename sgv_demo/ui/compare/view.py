@@ -11,6 +11,7 @@ from sgv_demo.events import Analysis
 from sgv_demo.formats.markup import macros, span
 from sgv_demo.results.compare import Piece, Row, align, contrasts, likeness, parted, what_differs
 from sgv_demo.results.review import Review
+from sgv_demo.times import counted
 from sgv_demo.types import Caption, KeyframeMark
 from sgv_demo.ui.parts import PictureUrl, hint
 
@@ -57,7 +58,14 @@ def cost(analysis: Analysis) -> str:
     return " · ".join(tokens + seconds)
 
 
-def page(left: Side | None, right: Side | None) -> Markup:
+def costs(shelf: Sequence[Analysis]) -> list[tuple[str, str, str]]:
+    """(result, how many captions, what it took) of all results of the newest one's video that were made here."""
+    video = shelf[-1].video if shelf else None
+    alike = [analysis for analysis in shelf if video and analysis.video and analysis.video.path == video.path]
+    return [(title(a), counted(len(a.captions), "caption"), cost(a)) for a in alike if cost(a)]
+
+
+def page(left: Side | None, right: Side | None, rows_of_costs: Sequence[tuple[str, str, str]] = ()) -> Markup:
     """The comparison, or what to do for one."""
     if left is None or right is None:
         return hint(EMPTY)
@@ -66,6 +74,7 @@ def page(left: Side | None, right: Side | None) -> Markup:
     more = f"Only the first {_MOST_ROWS} rows of {len(rows)} are shown." if len(rows) > _MOST_ROWS else ""
     return macros("compare").page(
         _warning(a, b),
+        rows_of_costs if len(rows_of_costs) > 2 else (),
         what_differs(a, b),
         ((title(a), cost(a)), (title(b), cost(b))),
         [_row(row, left, right) for row in rows[:_MOST_ROWS]],

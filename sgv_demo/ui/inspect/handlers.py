@@ -155,7 +155,8 @@ class RoomHandlers:
 
     def compared(self, room: Room, left: str | None, right: str | None) -> Updates:
         """Two results were chosen."""
-        return {"comparison": comparison.page(self._side(room, left), self._side(room, right))}
+        costs = comparison.costs([analysis for analysis, _ in room.shelf])
+        return {"comparison": comparison.page(self._side(room, left), self._side(room, right), costs)}
 
     def pictures(self, key: str) -> PictureUrl:
         """Addresses of a result's pictures; a dataset's record has none."""

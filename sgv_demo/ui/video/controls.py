@@ -55,6 +55,8 @@ def answer_part(name: str) -> str:
     return name if name in _SHARED or name == "answerer" else f"answer_{name}"
 
 
+MODES = _RUN["mode"].choices
+"""In which a video can be captioned."""
 CONTROLS = tuple(f.name for f in fields(Controls))
 """The page's names for the values of `Controls`, in order."""
 ASKING = tuple(answer_part(f.name) for f in fields(AskControls))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from sgv_demo.ui.parts import amount
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary import view as texts
 from sgv_demo.ui.video import view as facts
-from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.controls import MODES, Controls
 from sgv_demo.ui.video.pace import Kind, Pace, Spent, guessed_keyframes, timed
 from sgv_demo.ui.video.progress import buttons, captions_tab, looking, progress
 from sgv_demo.ui.video.timeline import timeline
@@ -140,7 +140,7 @@ class VideoHandlers:
             "chosen": self._chosen(controls),
             "run": gr.update(value=can.main, interactive=can.can_run, variant="primary" if can.urgent else "secondary"),
             "stop": gr.update(interactive=can.can_stop),
-            "other_way": gr.update(interactive=can.can_run and visit.analysis is not None),
+            "other_ways": gr.update(interactive=can.can_run and visit.analysis is not None),
             "restart": gr.update(visible=can.can_restart),
             "tab_captions": gr.update(label=captions_tab(visit)),
             "cards_empty": render.empty(visit.phase),
@@ -189,7 +189,7 @@ class VideoHandlers:
         # What was kept so far tells more of the rest the more was seen.
         share = (kept + _SEEN * guessed / max(samples, 1)) / (seen + _SEEN)
         rest = max(0, samples - seen)
-        unwritten = max(0, kept - len(analysis.captions)) if controls.mode != "fast" else 0
+        unwritten = max(0, kept - len(analysis.captions)) if controls.mode == "sliding" else 0
         return self._pace.left(_kind(controls), spent, rest, rest * share + unwritten)
 
     def own_threshold(self, similarity: Any) -> Updates:
@@ -205,8 +205,8 @@ class VideoHandlers:
         view = chosen | self.view(visit, controls)
         return {name: view[name] for name in ("chosen", "timeline", "estimate", "run", "restart")}
 
-    def begin(self, visit: Visit, controls: Controls, take: str | None = None) -> Updates:
-        """Run was pressed: shown at once, before the run gets its turn. `take`: see `Visit`."""
+    def begin(self, visit: Visit, controls: Controls, take: str | None = None, ways: tuple[str, ...] = ()) -> Updates:
+        """Run was pressed: shown at once, before the run gets its turn. `take` and `ways`: see `Visit`."""
         if visit.path is None or visit.video is None:
             return {}
         controls.check(self.desk.settings)
@@ -217,15 +217,25 @@ class VideoHandlers:
             return self.view(gone, controls) | {"player": None, "examples": gr.update(visible=True)}
         if take is None:
             take = visit.take if self._shown(visit, controls) is visit else ""
-        visit = replace(visit, phase="waiting", token=Token(), problem="", take=take, interrupted=False)
+        visit = replace(visit, phase="waiting", token=Token(), problem="", take=take, ways=ways, interrupted=False)
         return self.view(visit, controls) | {"tabs": gr.update(selected="captions"), "example": ""}
 
-    def other_way(self, visit: Visit, controls: Controls) -> Updates:
-        """The same video by the other strategy: pair by pair after all at once, and the other way round."""
-        if visit.phase in ("running", "waiting"):
+    def other_ways(self, visit: Visit, controls: Controls) -> Updates:
+        """The same video in the engine's other modes, one run after another: pair by pair, at once, on one sheet."""
+        if visit.phase in ("running", "waiting") or visit.analysis is None:
             return {}
-        mode = "sliding" if controls.mode == "fast" else "fast"
-        return self.begin(visit, replace(controls, mode=mode)) | {"mode": mode, "tabs": gr.update(selected="compare")}
+        several = visit.analysis.engine.sees_several
+        modes = [mode for mode in MODES if several or mode != "sheet"]
+        return self._in_next_way(visit, controls, [mode for mode in modes if mode != visit.analysis.options.mode])
+
+    def next_way(self, visit: Visit, controls: Controls) -> Updates:
+        """A run has ended, and has been kept: the next one that `other_ways` asked for."""
+        return self._in_next_way(visit, controls, visit.ways) if visit.phase == "done" and visit.ways else {}
+
+    def _in_next_way(self, visit: Visit, controls: Controls, ways: Sequence[str]) -> Updates:
+        mode, *later = ways
+        begun = self.begin(visit, replace(controls, mode=mode), ways=tuple(later))
+        return begun | {"mode": mode, "tabs": gr.update(selected="compare")}
 
     def run(self, visit: Visit, controls: Controls) -> Iterator[Updates]:
         """The run itself; closing it stops everything."""
@@ -436,7 +446,7 @@ def _expected_keyframes(known: Analysis | None, controls: Controls, samples: int
     if known and known.finished and known.options.sampling == sampling:
         return len(known.keyframes), True
     kept = samples if sampling.keep_all else guessed_keyframes(samples)
-    most = pipeline.FAST_KEYFRAMES if controls.mode == "fast" else kept
+    most = pipeline.FAST_KEYFRAMES if controls.mode != "sliding" else kept
     return min(kept, sampling.maximum or kept, most), sampling.keep_all
 
 

@@ -32,6 +32,7 @@ def build(models: bool, settings: Settings) -> dict[str, Any]:
     made["chosen"] = gr.HTML(view.chosen(as_built), elem_id="chosen")
     with gr.Accordion(say("Options"), open=False, elem_id="options"):
         kinds = [(say("Sliding: one caption for each pair"), "sliding"), (say("Fast: one caption for all"), "fast")]
+        kinds += [(say("Sheet: one caption, from one picture of all"), "sheet")] if models else []
         add("mode", choices=kinds, info=None, elem_id="mode")
         with gr.Row():
             add("every", label=say("A sample every (s)"), info=None, step=0.5, min_width=120)

@@ -104,7 +104,7 @@ def first_guess(engine: str, mode: str, reads: bool) -> Spent:
     """What a run takes before one has been timed, as a light weight beside what was."""
     if engine == MEASURED.name:
         return _of(once=3.0, sample=0.3, keyframe=1.2 if reads else 0.3)
-    return _of(once=10, sample=0.2, keyframe=0.3) if mode == "fast" else _of(once=6, sample=0.2, keyframe=6)
+    return _of(once=10, sample=0.2, keyframe=0.3) if mode != "sliding" else _of(once=6, sample=0.2, keyframe=6)
 
 
 def _of(*, once: float, sample: float, keyframe: float) -> Spent:

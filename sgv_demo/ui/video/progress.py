@@ -71,7 +71,7 @@ def fraction(analysis: Analysis) -> float:
     written = max((c.end for c in analysis.captions), default=first)
     seen = max((s.time for s in analysis.samples), default=first)
     reached = max(written, seen)
-    if sampling.maximum and analysis.options.mode == "sliding":
+    if sampling.maximum and not analysis.options.at_once:
         reached = (written + seen) / 2  # nothing is written until all was seen
     return min(0.97, max(0.0, (reached - first) / max(end - first, 0.001)) * 0.95)
 
@@ -143,7 +143,7 @@ def _done(visit: Visit) -> Markup:
 def _is_thin(analysis: Analysis) -> bool:
     """Whether there is one pair or none though there were more samples to make pairs of."""
     options, captions = analysis.options, len(analysis.captions)
-    return options.mode == "sliding" and not options.sampling.keep_all and captions <= 2 < len(analysis.samples)
+    return not options.at_once and not options.sampling.keep_all and captions <= 2 < len(analysis.samples)
 
 
 def _stopped(visit: Visit) -> str:

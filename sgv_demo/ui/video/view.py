@@ -33,7 +33,7 @@ def estimate(samples: int, seconds: tuple[float, float] | None) -> Markup:
 def chosen(options: AnalysisOptions) -> Markup:
     """What is set under "Options", in one line; `options` are settled."""
     sampling = options.sampling
-    parts = ["One caption for all keyframes" if options.mode == "fast" else "One caption for each pair"]
+    parts = ["One caption for all keyframes" if options.at_once else "One caption for each pair"]
     parts.append(f"a sample every {sampling.every:g} s")
     by = "CLIP" if sampling.similarity == "clip" else "colour histogram"
     parts.append("every sample kept" if sampling.keep_all else f"threshold {sampling.threshold_in_force:g} ({by})")
