@@ -104,6 +104,7 @@ ELSEWHERE = {
         "annotation/filtering/ evaluation/cases.py",
     ),
     "how a record of anyone's says it was made": ("mode", "annotation/layouts/wording.py"),
+    "the modes, one after another": ("mode", "ui/video/controls.py"),
     "the threshold in force where none was chosen": ("threshold", "results/"),
     "a command, and a step that engines have": (
         "summarize",

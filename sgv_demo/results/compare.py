@@ -14,7 +14,7 @@ from sgv_demo.fields import leaves
 from sgv_demo.options import AnalysisOptions
 from sgv_demo.types import Caption
 
-_WORDS = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])\s*|\s+")
+_WORDS = re.compile(r"\s*(?:\d+(?::\d\d)+|\w+(?:['’]\w+)*|[^\w\s])\s*|\s+")
 _SENTENCES = re.compile(r".+?(?:[.!?…]+\s+(?=[^a-z])|[。！？]+|\Z)", re.DOTALL)
 _ALIKE = 0.5
 """Share of words in common from which word differences tell more than they hide."""

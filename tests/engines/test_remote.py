@@ -76,6 +76,7 @@ def test_all_roles_stream_from_a_server() -> None:
             (made.describe(frames[0], SHORT), 1),
             (made.difference(frames[0], frames[1], None, "A dog.", SHORT), 2),
             (made.overview(frames, [], SHORT), 3),
+            (made.overview(frames, [], SHORT, sheet=True), 1),
             (made.summarize(captions, SHORT), 0),
             (made.recaption("a dog", SHORT), 0),
             (made.answer(scene(4), "What?", [], SHORT), 4),
@@ -94,6 +95,16 @@ def test_all_roles_stream_from_a_server() -> None:
             "user: Frame at 00:00: <image> Frame at 00:10: <image> Who?\nassistant: A cat.\nuser: What?"
         )
         assert "base64" not in trace.prompt
+
+
+def test_a_sheet_is_one_picture_of_all_and_its_times_are_told() -> None:
+    with serving() as faults:
+        made = engine(faults)
+        _, trace = run(made.overview([keyframe(i, (90, 160)) for i in range(4)], [], SHORT, sheet=True))
+        (picture,) = pictures_of(faults.requests[0])
+        assert picture.size == (2 * 160 + 50, 2 * 90 + 50)
+        assert "holds 4 frames of one video, row by row" in trace.prompt
+        assert made.info.sees_several
 
 
 def test_pictures_are_bounded_in_size_and_number() -> None:

@@ -146,3 +146,9 @@ class TestContrasts:
         for text, pieces in zip((one, two), contrasts(one, two), strict=True):
             assert "".join(piece for _, piece in pieces) == text
         assert contrasts("", "One thing.") == ([], [("same", "One thing.")])
+
+
+def test_a_time_differs_as_a_whole() -> None:
+    left, right = differences("The shot changes at 0:07 here.", "The shot changes at 0:08 here.")
+    assert [words.strip() for kind, words in left if kind == "only"] == ["0:07"]
+    assert [words.strip() for kind, words in right if kind == "only"] == ["0:08"]

@@ -129,6 +129,20 @@ def test_who_writes_from_measurements_gets_them(watching: dict[str, Any], video:
     assert watching["sampling"].measure
 
 
+def test_a_sheet_is_for_engines_that_take_several_pictures(
+    watching: dict[str, Any], video: Path, settings: Settings
+) -> None:
+    engine = Noting()
+    options = AnalysisOptions(mode="sheet")
+    assert pipeline.settle(options, engine.info, settings).mode == "fast"
+    assert "at once" in fold(pipeline.analyze(video, engine, options, settings)).captions[0].text
+    engine.info = replace(engine.info, sees_several=True)
+    assert pipeline.settle(options, engine.info, settings).mode == "sheet"
+    seen = fold(pipeline.analyze(video, engine, options, settings))
+    assert [caption.text for caption in seen.captions] == [seen.summary]
+    assert "on a sheet" in seen.summary
+
+
 def test_a_blank_published_summary_is_noted(watching: dict[str, Any], video: Path, settings: Settings) -> None:
     engine = Noting()
     engine.script.blank.add("summarize")
