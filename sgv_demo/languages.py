@@ -27,8 +27,8 @@ _MATCHED: Mapping[str, re.Pattern[str]] = {
     "any": re.compile(r".+", re.DOTALL),
 }
 """Kinds that stay as they are; a quote is somebody else's."""
-_SENTENCE = re.compile(r"(?:“[^”]*”|[^“.?!]|[.?!](?!\s|$))+[.?!]?\s*")
-"""Up to a full stop that isn't quoted and ends a word."""
+_SENTENCE = re.compile(r"(?:“[^”]*”|[^.?!]|[.?!](?!\s|$))*[.?!]*\s*")
+"""Up to a full stop that isn't quoted and ends a word; every character belongs to one."""
 _QUOTED = re.compile(r"(“[^”]*”)")
 _NEIGHBOURS = re.compile(r"(?<=[\u4e00-\u9fff])(?=\d)|(?<=\d)(?=[\u4e00-\u9fff])")
 """Where a Chinese character and a figure meet: a space stands between."""

@@ -71,11 +71,11 @@ class SamplingOptions:
     keep_all: Annotated[bool, Option(label="Every sample kept", flag="all", place=6)] = False
     """Every sample becomes a keyframe."""
     published: Annotated[
-        bool, Option(label="Published sampling", flag="sampling", words=("times", "published"), ask=8)
+        bool, Option(label="Published sampling", flag="sampling", words=("times", "published"), place=15, ask=8)
     ] = False
     """Take the frame numbers of the published code, at native size: 0, step, 2·step with step = max(1, int(2·fps)) for
     captions, without a closing frame."""
-    measure: Annotated[bool, Option(label="Evidence measured")] = True
+    measure: Annotated[bool, Option(label="Evidence measured", place=16)] = True
     """Measure evidence between keyframes."""
     read_text: Annotated[bool, Option(label="Text read", flag="text", place=11)] = True
     """Read text in the pictures; only where evidence is measured."""
@@ -125,7 +125,7 @@ class AnalysisOptions:
     """sliding: a caption for each pair of keyframes; fast: one for all; sheet: one for all, laid out in one picture, by
     an engine that otherwise takes several."""
     generation: GenerationOptions = field(default_factory=GenerationOptions)
-    summarize: Annotated[bool, Option(label="Summary written", flag="summary")] = True
+    summarize: Annotated[bool, Option(label="Summary written", flag="summary", place=17)] = True
     """Sum the captions up."""
 
     @property

@@ -37,9 +37,10 @@ def test_only_the_documented_endpoints(client: Client) -> None:
         "/keyframes": [*sampling, "similarity", "read_text", *new],
         "/caption": [
             *sampling, "mode", "engine", "max_new_tokens", "similarity", "read_text", *decoding[1:], *new, "summarize",
+            "language",
         ],
-        "/summarize": ["captions", "engine", *decoding],
-        "/recaption": ["prompt", "engine", *decoding],
+        "/summarize": ["captions", "engine", *decoding, "language"],
+        "/recaption": ["prompt", "engine", *decoding, "language"],
         "/ask": [
             "video", "question", "history", "start", "end", "frames", "temperature", "engine", "top_p",
             "max_new_tokens", "published",
@@ -71,7 +72,7 @@ def test_choices_reach_the_run(client: Client, clip: Path) -> None:
         handle_file(str(clip)), read_text=False, beams=3, temperature=0.5, top_p=0.9, api_name="/caption"
     )
     assert found["settings"]["sampling"]["read_text"] is False
-    expected = {"beams": 3, "max_new_tokens": 1024, "temperature": 0.5, "top_p": 0.9}
+    expected = {"beams": 3, "max_new_tokens": 1024, "temperature": 0.5, "top_p": 0.9, "language": "en"}
     assert found["settings"]["generation"] == expected
 
 

@@ -169,3 +169,10 @@ def test_the_language_of_a_question() -> None:
     assert language_of("What happens at 0:15?") == "en"
     assert asked_in_english("What happens?", "en") == "What happens?"
     assert "1:05" in asked_in_english("1分5秒发生了什么", "zh")
+
+
+@given(st.text("“”.?! \nab,·:5", max_size=60))
+@settings(deadline=None, max_examples=300)
+def test_what_nobody_measured_stays_to_the_letter(text: str) -> None:
+    assert in_language(text, "zh") == text
+    assert words_in(text, "zh") == text

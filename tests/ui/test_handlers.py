@@ -32,7 +32,7 @@ from sgv_demo.ui.guests import Guests
 from sgv_demo.ui.pump import batches
 from sgv_demo.ui.summary.exporting import stem
 from sgv_demo.ui.summary.handlers import WritingHandlers
-from sgv_demo.ui.video.controls import Controls
+from sgv_demo.ui.video.controls import PUBLISHED_DECODING, Controls
 from sgv_demo.ui.video.handlers import Changed, Updates, VideoHandlers
 from sgv_demo.ui.visit import Talk, Visit
 from tests.support.scripted import Script, ScriptedAnswerer, ScriptedCaptioner
@@ -79,6 +79,10 @@ def room(clip: Path, settings: Settings) -> Room:
         at_once=3,
     )
     return Room(Desk(settings, [choice], Store(settings.store_path, 100)), script, clip)
+
+
+def test_published_decoding_leaves_the_language_as_it_is() -> None:
+    assert set(PUBLISHED_DECODING) == {"beams", "max_new_tokens", "temperature", "top_p"}
 
 
 class TestPump:

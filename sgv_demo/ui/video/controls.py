@@ -61,8 +61,8 @@ CONTROLS = tuple(f.name for f in fields(Controls))
 """The page's names for the values of `Controls`, in order."""
 ASKING = tuple(answer_part(f.name) for f in fields(AskControls))
 """The same for `AskControls`."""
-PUBLISHED_DECODING: Mapping[str, Any] = values(PUBLISHED_CAPTIONS)
-"""What the button of the first tab sets."""
+PUBLISHED_DECODING: Mapping[str, Any] = {n: v for n, v in values(PUBLISHED_CAPTIONS).items() if n != "language"}
+"""What the button of the first tab sets: how a model decodes."""
 PUBLISHED_ANSWERING: Mapping[str, Any] = {
     answer_part(name): value
     for name, value in values(PUBLISHED_ANSWERS).items()
