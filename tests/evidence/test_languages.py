@@ -19,6 +19,7 @@ from sgv_demo.evidence.camera import _VERBS
 from sgv_demo.evidence.look import _PALETTE, PLACES
 from sgv_demo.evidence.moving import _DIRECTIONS
 from sgv_demo.languages import asked_in_english, in_language, language_of, words_in
+from sgv_demo.times import counted
 from sgv_demo.types import CameraMove, ColourChange, Evidence, KeyframeMark, Look, Moving, VideoInfo
 
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
@@ -162,6 +163,13 @@ def test_chips_are_said_in_chinese(record: Measured) -> None:
 def test_wording(english: str, chinese: str) -> None:
     assert in_language(english, "zh") == chinese
     assert in_language(english, "en") == english
+
+
+@pytest.mark.parametrize("keyframes", [0, 1, 2])
+@pytest.mark.parametrize("samples", [1, 2, 1204])
+def test_however_many_there_are_so_far(keyframes: int, samples: int) -> None:
+    legend = f"{counted(keyframes, 'keyframe')} of {counted(samples, 'sample')}"
+    assert words_in(legend, "zh") == f"{keyframes} 个关键帧 / {samples:,} 个采样帧"
 
 
 def test_the_language_of_a_question() -> None:
