@@ -64,7 +64,7 @@ def _words(language: str) -> dict[str, str]:
 def _grammar(language: str) -> dict[str, list[_Rule]]:
     """Rules by kind; words of the page and of files are the kind "word"."""
     kinds = {**_table(language, "sentences"), "word": {}}
-    kinds.pop("asked")
+    del kinds["asked"], kinds["stop"], kinds["between"]
     # As on the page: whole keys first, then the pattern that says most.
     for key, text in sorted(_words(language).items(), key=lambda pair: ("{" in pair[0], -len(pair[0]))):
         kinds["word"][re.sub(r"\{[#=]?\}", lambda hole: _ON_THE_PAGE[hole.group()], key)] = text
@@ -89,7 +89,7 @@ def _sentence(text: str, language: Language) -> str:
     if made is None:
         return text
     spaced = "".join(part if part.startswith("“") else _NEIGHBOURS.sub(" ", part) for part in _QUOTED.split(made))
-    return spaced + ("。" if text.rstrip().endswith(".") else "")
+    return spaced + (_table(language, "sentences")["stop"] if text.rstrip().endswith(".") else "")
 
 
 def words_in(text: str, language: Language) -> str:
@@ -142,6 +142,11 @@ def _filled(text: str, holes: list[tuple[str, str]], parsed: Callable[[str, str]
             return [made, *rest]
         at = text.find(piece, at + 1) if others and at < len(text) else -1
     return None
+
+
+def between(language: Language) -> str:
+    """What stands between two sentences."""
+    return " " if language == "en" else _table(language, "sentences")["between"]
 
 
 def language_of(text: str) -> Language:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sgv_demo.engines import Captioner
 from sgv_demo.errors import SgvError
-from sgv_demo.events import NOBODY, Begun, Captioned, Event, Failed, Finished, Opened, Summarized
+from sgv_demo.events import NOBODY, Begun, Captioned, Event, Failed, Finished, Noted, Opened, Summarized
 from sgv_demo.keyframes.similarity import settled
 from sgv_demo.keyframes.watch import Step, watch
 from sgv_demo.options import AnalysisOptions, GenerationOptions, SamplingOptions
@@ -52,12 +52,9 @@ def result_key(path: Path, engine: EngineInfo, options: AnalysisOptions, setting
 def settle(options: AnalysisOptions, engine: EngineInfo, settings: Settings) -> AnalysisOptions:
     """`options` as a run has them: what they leave open is decided, and what the engine can't do without is there.
 
-    An engine that writes from measurements gets them; to another one, their language makes no difference. One that sees
-    one picture at a time has all keyframes in it when it is fast, too.
+    An engine that writes from measurements gets them; to another one, their language makes no difference.
     """
     sampling = settled(options.sampling, settings)
-    if options.mode == "sheet" and not engine.sees_several:
-        options = replace(options, mode="fast")
     if engine.needs_evidence:
         return replace(options, sampling=replace(sampling, measure=True))
     generation = replace(options.generation, language=GenerationOptions().language)
@@ -167,6 +164,8 @@ class _Run:
             else:
                 yield item
         sheet = self.options.mode == "sheet"
+        if sheet and not self.captioner.info.sees_several:
+            yield Noted("This engine has one way to write about all keyframes at once; the sheet is its fast caption.")
         make = partial(self.captioner.overview, keyframes, evidence, self.options.generation, sheet=sheet)
         return (yield from self._step(keyframes[0], keyframes[-1], None, make))
 

@@ -11,7 +11,7 @@ from sgv_demo.languages import Language, words_in
 _SAID = re.compile(r'\b(aria-label|title)="([^"]*)"')
 """Attributes that people hear or read."""
 _VOID = ("meta", "br", "img")
-_FOREIGN = ("pre", "style", "bdi")
+_FOREIGN = ("pre", "style", "script", "bdi")
 
 
 def html_in(text: str, language: Language) -> str:
@@ -37,8 +37,9 @@ class _Told(HTMLParser):
         core = text.strip()
         if not core or any(self._open):
             return text
-        said = words_in(" ".join(unescape(core).split()), self.language)
-        return text.replace(core, escape(said, quote=False), 1)
+        plain = " ".join(unescape(core).split())
+        said = words_in(plain, self.language)
+        return text if said == plain else text.replace(core, escape(said, quote=False), 1)
 
     def _flush(self) -> None:
         self.out.append(self._say(self._text))

@@ -22,6 +22,7 @@ from sgv_demo.formats.report import to_html
 from sgv_demo.formats.spreadsheet import COLUMNS, to_csv
 from sgv_demo.formats.table import FORMATS, Beside, to_json
 from sgv_demo.formats.thumbnails import small, stored
+from sgv_demo.formats.translated import html_in
 from sgv_demo.results import record, review
 from sgv_demo.results.provenance import facts
 from sgv_demo.results.review import NONE
@@ -104,6 +105,7 @@ def test_a_video_inside_the_report_is_the_video_given_and_its_script_the_only_on
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in unescape(text)
     assert len(re.findall('<a href="#film#t=[02]">', text)) == len(analysis().captions)
+    assert f"<script>{script}</script>" in html_in(text, "zh")
     strange = film.rename(tmp_path / "film.mkv")
     assert to_html(analysis(), NONE, {}, strange) == to_html(analysis())
 

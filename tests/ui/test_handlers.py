@@ -14,7 +14,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from sgv_demo.engines import ENGINES
+from sgv_demo.engines import ENGINES, MEASURED
+from sgv_demo.engines.measured.engine import MeasuredAnswerer, MeasuredCaptioner
 from sgv_demo.errors import EngineError, SettingsError, StoreError
 from sgv_demo.events import Analysis
 from sgv_demo.formats.captions_in import parse_captions, seconds
@@ -30,6 +31,7 @@ from sgv_demo.ui.desk import Choice, Desk
 from sgv_demo.ui.engines.handlers import EngineHandlers
 from sgv_demo.ui.guests import Guests
 from sgv_demo.ui.pump import batches
+from sgv_demo.ui.show.handlers import ShowHandlers, prepare
 from sgv_demo.ui.summary.exporting import stem
 from sgv_demo.ui.summary.handlers import WritingHandlers
 from sgv_demo.ui.video.controls import PUBLISHED_DECODING, Controls
@@ -460,6 +462,15 @@ class TestCaptionsIn:
     def test_what_is_no_captions(self, text: str) -> None:
         with pytest.raises(StoreError):
             parse_captions(text)
+
+
+def test_the_landing_example_is_told_in_the_language_of_the_page(clip: Path, settings: Settings) -> None:
+    choice = Choice(MEASURED.name, MEASURED.label, "", lambda _: MeasuredCaptioner(), lambda _: MeasuredAnswerer())
+    desk = Desk(settings, [choice], Store(settings.store_path, 100), [clip])
+    assert ShowHandlers(desk).example("zh") == {}
+    prepare(desk)
+    assert "切换到新镜头" in ShowHandlers(desk).example("zh")["example"]
+    assert "brings a new shot" in ShowHandlers(desk).example("en")["example"]
 
 
 def test_export_names_are_safe() -> None:

@@ -16,7 +16,7 @@ from sgv_demo.engines.measured import NAME, prose
 from sgv_demo.engines.measured.facts import answer_sentences
 from sgv_demo.errors import EngineError
 from sgv_demo.evidence.words import join, sentence
-from sgv_demo.languages import Language, asked_in_english, in_language, language_of
+from sgv_demo.languages import Language, asked_in_english, between, in_language, language_of
 from sgv_demo.options import GenerationOptions
 from sgv_demo.times import clock
 from sgv_demo.types import Caption, EngineInfo, Evidence, Generation, Keyframe, KeyframeMark, Look, Trace, Turn
@@ -45,7 +45,7 @@ def _generation(sentences: Iterable[str], started: float, language: Language) ->
     separator = ""
     for text in sentences:
         yield separator + in_language(text, language)
-        separator = " " if language == "en" else ""
+        separator = between(language)
     yield Trace(seconds=time.monotonic() - started)
 
 
