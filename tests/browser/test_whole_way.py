@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from sgv_demo.ui.language import table
 from tests.browser.conftest import OUTPUT, Visitor, arrive
 from tests.browser.running import ROOT, free_port, running
 
@@ -94,6 +95,10 @@ def test_measured_in_chinese_to_the_end(browser: Browser, contexts: list[Browser
     assert "生成方式" in told
     page.get_by_role("tab").nth(2).click()
     expect(page.locator("#summary .text")).to_contain_text("共有 2 个镜头")
+    page.locator("#recaption .label-wrap").click()
+    page.locator("#recaption textarea").fill("a lighthouse")
+    page.locator("#recaption button", has_text=table("zh")["Write the caption"]).click()
+    expect(page.locator("#recaption-result")).to_contain_text("提示词有 2 个词")
     page.get_by_role("tab").nth(3).click()
     visitor.ask("有几个镜头？")
     expect(visitor.answered(0)).to_contain_text("2 个镜头：切换时间为 0:07")

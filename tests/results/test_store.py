@@ -25,7 +25,7 @@ from sgv_demo.results import log as log_module
 from sgv_demo.results import store as store_module
 from sgv_demo.results.log import NAME, Read, read
 from sgv_demo.results.store import Store, content_hash, key_of
-from sgv_demo.types import Frame, TraceMark
+from sgv_demo.types import EngineInfo, Frame, TraceMark
 from tests.support.samples import ENGINE, analysis
 
 KEY = "a" * 40
@@ -473,3 +473,15 @@ def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:
     file.write_bytes(b"seven")
     os.utime(file, ns=(0, 2))  # as long as before, and changed within the same second
     assert content_hash(file) == hashlib.sha256(b"seven").hexdigest()
+
+
+def test_what_an_option_or_an_engine_gained_since_changes_no_key_of_earlier_results(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sgv_demo.results.store.__version__", "0")
+    engine, options = EngineInfo("measured", "Measured"), AnalysisOptions()
+    # Made before results had a language and engines said how many pictures they see.
+    assert key_of("content", engine, options) == "eddf4b5b222122fe96772e3fb139eca9bb34c75a"
+    assert key_of("content", replace(engine, sees_several=True), options) == key_of("content", engine, options)
+    chinese = replace(options, generation=replace(options.generation, language="zh"))
+    assert key_of("content", engine, chinese) != key_of("content", engine, options)
