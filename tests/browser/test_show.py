@@ -276,6 +276,8 @@ def test_an_engine_that_takes_several_pictures_writes_in_all_three_ways_after_on
     expect(costs).to_have_count(3)
     for row, way in zip(costs.all(), ("sliding", "fast", "sheet"), strict=True):
         expect(row).to_contain_text(re.compile(rf"{way}.*[\d,]+ tokens in, [\d,]+ out · [\d.]+ s"))
-    expect(page.get_by_role("table", name="Captions side by side")).to_contain_text("All 4 keyframes on a sheet")
+    table = page.get_by_role("table", name="Captions side by side")
+    expect(table.get_by_role("columnheader").nth(1)).to_contain_text("sliding")
+    expect(table).to_contain_text("All 4 keyframes on a sheet")
     assert not visitor.sideways()
     visitor.picture("three-strategies")

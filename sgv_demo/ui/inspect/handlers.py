@@ -98,6 +98,9 @@ class RoomHandlers:
             lost = {"say": str(error)}
         earlier = room.of(analysis.key)
         newest = room.shelf[-1][0].key if room.shelf and earlier is None else left
+        pairwise = room.of(left) if left else None
+        if pairwise and _is_the_argument(pairwise[0], analysis):
+            newest = left
         room = replace(room, shown=analysis, mine=True, link=None, review=earlier[1] if earlier else NONE)
         room = room.put(analysis, room.review)
         said = message(shown=self._shown(room, visit.run), history=history, **lost)
@@ -347,6 +350,12 @@ def _timeline(analysis: Analysis) -> str:
     sampling = analysis.options.sampling
     threshold = sampling.threshold_in_force
     return timeline(analysis.video, analysis, threshold, sampling.start, sampling.end)
+
+
+def _is_the_argument(left: Analysis, new: Analysis) -> bool:
+    """Whether pair by pair stands against all at once, of one video: it stays while the other ways come and go."""
+    same = left.video and new.video and left.video.path == new.video.path
+    return bool(same) and new.options.at_once and not left.options.at_once
 
 
 def _linked_video(room: Room) -> str:
