@@ -14,6 +14,9 @@ def serious(visitor: Visitor) -> list[str]:
     """What it finds of the WCAG 2 A and AA rules with serious or critical impact, as "rule: where"."""
     if not visitor.page.evaluate("!!window.axe"):
         visitor.page.evaluate(_AXE.read_text(encoding="utf-8"))
+    # In between two colours of a button there is no contrast to judge.
+    settled = "!document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === 'running')"
+    visitor.page.wait_for_function(settled)
     found = visitor.page.evaluate(
         "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations']})"
     )

@@ -82,6 +82,7 @@ def _arriving(tour: Tour, folder: Path) -> None:
 def _captions(tour: Tour) -> None:
     visitor, page = tour.visitor, tour.visitor.page
     visitor.run().done()
+    expect(page.locator("#run")).to_be_enabled()
     expect(visitor.cards().first).to_be_in_viewport()
     expect(visitor.cards().nth(1)).to_contain_text("a cut brings a new shot")
     tour.stop("captions")
